@@ -1,0 +1,56 @@
+"""cryopair: movies to even/odd half-sums, a Noise2Noise denoiser, picks, and raw particles.
+
+Run it by `cryopair run`, or with `snakemake` and a profile of workflow/profiles. The working directory is
+the RELION project.
+"""
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from cryopair.errors import CryopairError
+from cryopair.session.versions import VERSIONS
+from cryopair.session.workflow import Session
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    session = Session.parse(config)
+except CryopairError as error:
+    raise WorkflowError(str(error))
+
+OUT = session.output
+
+
+wildcard_constraints:
+    shard=r"\d{6}",
+
+
+localrules:
+    all,
+    plan,
+    freeze,
+    handoff,
+    merge,
+
+
+include: "rules/plan.smk"
+include: "rules/halves.smk"
+include: "rules/freeze.smk"
+include: "rules/train.smk"
+include: "rules/denoise.smk"
+include: "rules/measure.smk"
+include: "rules/pick.smk"
+include: "rules/handoff.smk"
+include: "rules/extract.smk"
+include: "rules/merge.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        lambda wildcards: [*session.merged_outputs(), f"{OUT}/report.html"] if shards() else [],

@@ -1,0 +1,25 @@
+rule measure:
+    input:
+        halves=f"{OUT}/halves/{{shard}}.star",
+        model=f"{session.model}/model.safetensors",
+    output:
+        table=f"{OUT}/quality/{{shard}}.csv",
+        rings=f"{OUT}/quality/{{shard}}_rings.csv",
+    params:
+        version=VERSIONS["measure"],
+        model=session.model,
+    log:
+        f"{OUT}/logs/measure/{{shard}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/measure/{{shard}}.tsv"
+    message:
+        "Measuring shard {wildcards.shard}"
+    conda:
+        "../envs/cryopair.yaml"
+    threads: 16
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=120,
+    shell:
+        "cryopair measure --star {input.halves:q} --model {params.model:q} --out {output.table:q} > {log:q} 2>&1"

@@ -1,0 +1,38 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from pydantic import Field, field_validator
+
+from .base import Section
+from .sections import Denoising, Extraction, Halves, Picking, Shards, Training
+
+
+class Config(Section):
+    """Settings of one session."""
+
+    source: str = Field(
+        description="Micrographs STAR of a RELION job: MotionCorr/job002/corrected_micrographs.star, or "
+        "CtfFind/job003/micrographs_ctf.star if particles shall carry the CTF. It may grow between runs."
+    )
+    output: str = Field("cryopair", description="Folder for everything that is made, relative to the project.")
+    shards: Shards = Field(default_factory=Shards, description="Units of work.")
+    halves: Halves = Field(default_factory=Halves, description="Even and odd half-sums of the movies.")
+    training: Training = Field(
+        default_factory=Training, description="The denoiser; changing anything here trains a new one beside the old."
+    )
+    denoising: Denoising = Field(default_factory=Denoising, description="What denoises the micrographs.")
+    picking: Picking = Field(default_factory=Picking, description="Particles on the denoised micrographs.")
+    extraction: Extraction = Field(
+        default_factory=Extraction, description="Particles cut from the RAW micrographs; as RELION's Extract job."
+    )
+
+    @field_validator("output")
+    @classmethod
+    def _inside_the_project(cls, value: str) -> str:
+        path = PurePosixPath(value)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValueError("the output folder must lie inside the project; RELION's paths are relative to it")
+        return str(path)

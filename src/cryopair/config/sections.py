@@ -1,0 +1,89 @@
+"""The sections of the configuration, in the order of the stages they steer."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from .base import Section
+
+
+class Shards(Section):
+    """How movies are grouped into units of work."""
+
+    size: int = Field(
+        64, ge=1, description="Movies per shard: the unit of work, of progress and of repetition after a crash."
+    )
+
+
+class Halves(Section):
+    """How the half-sums are made."""
+
+    dose_weighting: bool = Field(
+        True,
+        description="Whether the micrographs are dose-weighted sums (`cryopair init` finds out); the two halves must add up "
+        "to the micrograph.",
+    )
+
+
+class Training(Section):
+    """How the denoiser is trained. Changing anything here trains a new model beside the old one."""
+
+    name: str = Field(
+        "v1",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Name of the training set and its model. A new name chooses movies anew and trains again.",
+    )
+    pairs: int = Field(200, ge=4, description="Movies to train on at most: the first ones that come in.")
+    steps: int = Field(
+        6000,
+        ge=1,
+        description="Training steps. 6000 take a few minutes on a GPU; on a CPU count on about half a second each.",
+    )
+    seed: int = Field(1, ge=0, description="Seed of all random choices; the same seed gives the same model.")
+
+
+class Denoising(Section):
+    """What denoises the micrographs."""
+
+    model: str | None = Field(
+        None,
+        description="Folder of an existing model to apply, e.g. models/v1-0123abcd of another session. "
+        "null: train one on this session's own movies.",
+    )
+
+
+class Picking(Section):
+    """How particles are found on the denoised micrographs."""
+
+    diameter: float | None = Field(
+        None, gt=0, description="Particle diameter in Å (of a long particle, its length). null: stop after denoising."
+    )
+
+
+class Extraction(Section):
+    """How particles are cut from the raw micrographs. Names and meaning as in RELION's Extract job."""
+
+    box: int | None = Field(
+        None,
+        gt=0,
+        description="Box size in pixels of the raw micrograph, even; about 1.5 particle diameters. "
+        "null: stop after picking.",
+    )
+    rescale: int | None = Field(
+        None, gt=0, description="Box size after rescaling, in pixels, even. null: keep the pixel size."
+    )
+    normalise: bool = Field(True, description="Subtract a ramp and scale the background to mean 0 and std 1.")
+    background_diameter: int | None = Field(
+        None,
+        gt=0,
+        description="Diameter of the circle outside which is background, in pixels of the raw micrograph. "
+        "null: 75 % of the box.",
+    )
+    invert: bool = Field(True, description="Invert contrast, so that particles are white, as RELION wants them.")
+
+    @field_validator("box", "rescale")
+    @classmethod
+    def _even(cls, value: int | None) -> int | None:
+        if value is not None and value % 2:
+            raise ValueError(f"{value} is odd; RELION's boxes are even")
+        return value

@@ -1,0 +1,175 @@
+"""The list of micrographs that each stage reads and writes: a RELION micrographs STAR, plus what failed.
+
+A stage takes such a list, does its work for each micrograph, adds its columns and writes the list again.
+A micrograph that cannot be processed is moved, with the reason, to the block ``data_failed``; the others
+go on.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from .errors import BadFileError, CryopairError
+from .formats.star import Table, read_star, require, write_star
+
+FAILED_LABELS = ("rlnMicrographName", "cryopairStage", "cryopairReason")
+MAX_FAILED = 0.2
+"""Share of failed micrographs above which a stage stops: something is wrong with more than one movie."""
+ALWAYS_TOLERATED = 2
+"""Failures that never stop a stage, so that a short shard survives a bad movie or two."""
+
+_JOB_FOLDER = re.compile(r"^.*?job\d{3,}/")
+
+Row = Mapping[str, str]
+
+
+@dataclass
+class Micrographs:
+    """Micrographs with their optics groups.
+
+    Attributes
+    ----------
+    optics : Table
+        ``data_optics``, carried through as it came.
+    table : Table
+        ``data_micrographs``: at least ``rlnMicrographName`` (the raw micrograph) and ``rlnOpticsGroup``.
+    failed : Table
+        ``data_failed``: those lost so far, with `FAILED_LABELS`.
+    """
+
+    optics: Table
+    table: Table
+    failed: Table = field(default_factory=lambda: Table({label: [] for label in FAILED_LABELS}))
+
+    def optics_row(self, row: Row) -> Row:
+        """Return the optics group of a micrograph.
+
+        Raises
+        ------
+        CryopairError
+            When its group is not in the optics table.
+        """
+        for optics in self.optics.rows():
+            if int(float(optics["rlnOpticsGroup"])) == int(float(row["rlnOpticsGroup"])):
+                return optics
+        raise CryopairError(
+            f"{row['rlnMicrographName']}: optics group {row['rlnOpticsGroup']} is not in data_optics."
+        )
+
+    def pixel_size(self, row: Row) -> float:
+        """Return the pixel size of a raw micrograph in Å/px."""
+        return float(self.optics_row(row)["rlnMicrographPixelSize"])
+
+
+def read_micrographs(path: str | Path) -> Micrographs:
+    """Read a micrographs STAR.
+
+    Raises
+    ------
+    BadFileError
+        When it has no optics table, no micrographs table, or no pixel size.
+    """
+    blocks = read_star(path)
+    fix = "RELION 3.1 and later write it; convert older files with relion_convert_star."
+    optics = require(path, blocks, "optics", "rlnOpticsGroup", fix=fix)
+    if "rlnMicrographPixelSize" not in optics:
+        raise BadFileError(
+            path,
+            "does not give the pixel size of the micrographs",
+            expected="_rlnMicrographPixelSize in data_optics",
+            fix="Use the STAR file of a MotionCorr, CtfFind or Select job, not that of imported movies.",
+        )
+    table = require(path, blocks, "micrographs", "rlnMicrographName", "rlnOpticsGroup")
+    micrographs = Micrographs(optics, table)
+    if "failed" in blocks:
+        micrographs.failed = require(path, blocks, "failed", *FAILED_LABELS)
+    return micrographs
+
+
+def write_micrographs(path: str | Path, micrographs: Micrographs) -> None:
+    """Write a micrographs STAR, whole or not at all; ``data_failed`` only if something failed."""
+    blocks = {"optics": micrographs.optics, "micrographs": micrographs.table}
+    if len(micrographs.failed):
+        blocks["failed"] = micrographs.failed
+    write_star(path, blocks)
+
+
+def process(
+    micrographs: Micrographs, stage: str, work: Callable[[Row], Mapping[str, object]], *, columns: tuple[str, ...]
+) -> Micrographs:
+    """Do `work` for each micrograph, in order, with a progress bar on standard error.
+
+    Parameters
+    ----------
+    micrographs : Micrographs
+        The input list.
+    stage : str
+        Name of the stage, for the progress bar and the list of failures.
+    work : callable
+        Takes a row, returns the new values of `columns`; raises `CryopairError` for a bad micrograph.
+    columns : tuple of str
+        Labels that this stage sets.
+
+    Returns
+    -------
+    Micrographs
+        The micrographs that succeeded with their new columns, and all failures so far.
+
+    Raises
+    ------
+    CryopairError
+        When more than `MAX_FAILED` of the micrographs (and more than `ALWAYS_TOLERATED`) fail.
+    """
+    done: list[int] = []
+    results: list[Mapping[str, object]] = []
+    failed: list[Mapping[str, object]] = []
+    rows = tqdm(micrographs.table.rows(), total=len(micrographs.table), desc=stage, unit="mic", file=sys.stderr)
+    for index, row in enumerate(rows):
+        try:
+            results.append(work(row))
+            done.append(index)
+        except CryopairError as error:
+            name = row["rlnMicrographName"]
+            failed.append(dict(zip(FAILED_LABELS, (name, stage, _plain(str(error))), strict=True)))
+            tqdm.write(f"{stage}: {name} failed: {error}", file=sys.stderr)
+            if len(failed) > max(MAX_FAILED * len(micrographs.table), ALWAYS_TOLERATED):
+                raise CryopairError(
+                    f"{stage}: stopped, because more than {MAX_FAILED:.0%} of {len(micrographs.table)} "
+                    f"micrographs failed. The last one: {error}"
+                ) from error
+    table = micrographs.table.select(done)
+    for column in columns:
+        table[column] = [result[column] for result in results]
+    losses = Table.concatenate([micrographs.failed, Table.from_rows(failed, FAILED_LABELS)])
+    return Micrographs(micrographs.optics, table, losses)
+
+
+def mirrored(name: str) -> PurePosixPath:
+    """Return the path below the job folder, without extension: ``MotionCorr/job002/Movies/a.mrc`` → ``Movies/a``.
+
+    All files made for a micrograph lie under this path in their stage's folder, as in RELION's own jobs.
+    A path without a ``jobNNN`` folder is mirrored whole.
+
+    Raises
+    ------
+    CryopairError
+        When the path is absolute or climbs out with ``..``, so that nothing is written outside the output folder.
+    """
+    below = PurePosixPath(_JOB_FOLDER.sub("", name))
+    if below.is_absolute() or ".." in below.parts or not below.name:
+        raise CryopairError(
+            f"'{name}': micrograph paths must be relative to the project and stay inside it. "
+            "Link data from elsewhere into the project folder."
+        )
+    return below.with_suffix("")
+
+
+def _plain(text: str) -> str:
+    """Make a message fit for a STAR value: one line, no double quotes."""
+    return " ".join(text.replace('"', "'").split())

@@ -1,0 +1,1 @@
+"""How good a denoised micrograph is, measured without ground truth."""

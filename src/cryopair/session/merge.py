@@ -1,0 +1,163 @@
+"""The stage ``merge``: the shards' tables joined into one of each, for RELION and for people."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import CryopairError
+from ..formats.atomic import write_text
+from ..formats.star import Table, read_star, write_star
+from ..micrographs import FAILED_LABELS, Micrographs, read_micrographs
+from ..particles.handoff import write_coordinate_files, write_coords_suffix
+from .plan import shard_file
+
+
+class Shards:
+    """The sealed shards of a session, and which of them each micrograph belongs to.
+
+    A movie that was replaced is in several shards; the last one counts.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder of the session.
+    names : sequence of str
+        Shards to merge, in order.
+    """
+
+    def __init__(self, output: Path, names: Sequence[str]) -> None:
+        self.output = output
+        self.names = list(names)
+        self._owner: dict[str, str] = {}
+        for name in self.names:
+            for micrograph in read_micrographs(shard_file(output, name)).table["rlnMicrographName"]:
+                self._owner[micrograph] = name
+
+    def __len__(self) -> int:
+        return len(self._owner)
+
+    def owns(self, shard: str, micrograph: str) -> bool:
+        """Tell whether `shard` is the last one that holds a micrograph."""
+        return self._owner.get(micrograph) == shard
+
+    def own(self, shard: str, table: Table) -> Table:
+        """Return the rows of a table of `shard` whose micrograph was not replaced later."""
+        return table.select(i for i, name in enumerate(table["rlnMicrographName"]) if self.owns(shard, name))
+
+    def micrographs(self, stage: str) -> Micrographs:
+        """Join the lists ``<stage>/<shard>.star`` of all shards."""
+        parts = {shard: read_micrographs(self.output / stage / f"{shard}.star") for shard in self.names}
+        return Micrographs(
+            optics=join_optics([part.optics for part in parts.values()]),
+            table=Table.concatenate([self.own(shard, part.table) for shard, part in parts.items()]),
+            failed=Table.concatenate([self.own(shard, part.failed) for shard, part in parts.items()]),
+        )
+
+
+def join_optics(tables: Sequence[Table]) -> Table:
+    """Join optics tables: each group once, in order of first appearance.
+
+    Raises
+    ------
+    CryopairError
+        When one group number stands for different optics.
+    """
+    groups: dict[str, dict[str, str]] = {}
+    for table in tables:
+        for row in table.rows():
+            known = groups.setdefault(row["rlnOpticsGroup"], row)
+            if known != row:
+                changed = ", ".join(label for label in row if row[label] != known.get(label))
+                raise CryopairError(
+                    f"optics group {row['rlnOpticsGroup']} changed while movies came in ({changed}): "
+                    "set another 'output:' for the movies with other optics."
+                )
+    return Table.from_rows(list(groups.values()))
+
+
+def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted: bool) -> Micrographs:
+    """Write the joined tables of all shards into the output folder.
+
+    ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv`` and ``failed.star``
+    always; ``coordinates.star`` (RELION 4, 5) and ``coordinates/coords_suffix_log.star`` (RELION 3.1) if
+    `picked`; ``particles.star`` if `extracted`.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder of the session.
+    names : sequence of str
+        Shards, in order.
+    picked, extracted : bool
+        How far the session goes.
+
+    Returns
+    -------
+    Micrographs
+        Those that came through the last stage, and all that failed.
+
+    Raises
+    ------
+    CryopairError
+        When nothing was picked in the whole session.
+    """
+    shards = Shards(output, names)
+    halves, denoised = shards.micrographs("halves"), shards.micrographs("denoised")
+    write_star(output / "halves.star", {"optics": halves.optics, "micrographs": halves.table})
+    write_star(
+        output / "denoised_micrographs.star", {"optics": denoised.optics, "micrographs": as_seen(denoised.table)}
+    )
+    for table in ("", "_rings"):
+        _join_csv(shards, table)
+    last = denoised
+    if picked:
+        last = shards.micrographs("coordinates")
+        if not sum(last.table.ints("cryopairPickCount")):
+            raise CryopairError(
+                f"no particle was picked on any of {len(last.table)} micrographs. Is 'picking.diameter' right, in Å? "
+                "Look at the denoised micrographs."
+            )
+        write_coordinate_files(output / "coordinates.star", last)
+        write_coords_suffix(output / "coordinates", output / "halves.star")
+    if extracted:
+        last = _join_particles(shards, last)
+    write_star(output / "failed.star", {"failed": last.failed})
+    return last
+
+
+def as_seen(table: Table) -> Table:
+    """Return denoised micrographs as RELION shall display them and pick on them.
+
+    ``rlnMicrographName`` is the denoised image; the raw one is kept in ``cryopairMicrographNameRaw``.
+    """
+    raw = table["rlnMicrographName"]
+    seen = table.without("rlnMicrographNameDenoised", "rlnMicrographNameNoDW")
+    seen["rlnMicrographName"] = table["rlnMicrographNameDenoised"]
+    seen["cryopairMicrographNameRaw"] = raw
+    return seen
+
+
+def _join_particles(shards: Shards, picked: Micrographs) -> Micrographs:
+    files = {name: read_star(shards.output / "particles" / f"{name}.star") for name in shards.names}
+    particles = [shards.own(n, blocks["particles"]) for n, blocks in files.items() if "particles" in blocks]
+    failed = [shards.own(n, blocks["failed"]) for n, blocks in files.items() if "failed" in blocks]
+    optics = join_optics([blocks["optics"] for blocks in files.values()])
+    write_star(
+        shards.output / "particles.star", {"optics": optics, "particles": Table.concatenate(particles)}
+    )
+    losses = Table.concatenate([Table({label: [] for label in FAILED_LABELS}), *failed])
+    lost = set(losses["rlnMicrographName"])
+    kept = [i for i, name in enumerate(picked.table["rlnMicrographName"]) if name not in lost]
+    return Micrographs(picked.optics, picked.table.select(kept), losses)
+
+
+def _join_csv(shards: Shards, suffix: str) -> None:
+    lines: list[str] = []
+    for shard in shards.names:
+        with (shards.output / "quality" / f"{shard}{suffix}.csv").open(newline="") as stream:
+            header, *rows = stream.read().splitlines()
+        lines = lines or [header]
+        lines += [row for row in rows if shards.owns(shard, next(csv.reader([row]))[0])]
+    write_text(shards.output / f"quality{suffix}.csv", "\n".join(lines) + "\n")

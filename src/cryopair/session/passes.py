@@ -1,0 +1,139 @@
+"""One pass of the workflow: take in new movies, do all that is left to do, say how it went."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..config import Config, load_config
+from ..errors import CryopairError, UsageError
+from ..formats.star import read_star
+from ..sources import read_source, summarise
+from .estimate import estimate
+from .progress import follow
+from .workflow import Session
+
+SOME_FAILED = 3
+"""Exit code of a pass that went through while some micrographs failed."""
+
+
+def workflow_folder() -> Path:
+    """Return the folder with the Snakefile: inside an installed package, or the root of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "_workflow"
+    return installed if installed.is_dir() else package.parents[1]
+
+
+def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: Sequence[str]) -> int:
+    """Run Snakemake once over all sealed shards.
+
+    Parameters
+    ----------
+    config_path : Path
+        Settings of the session.
+    cores : int or None
+        Processor cores to use; all that this process may use if None.
+    dry_run : bool
+        Only say what would be done.
+    arguments : sequence of str
+        More options for Snakemake.
+
+    Returns
+    -------
+    int
+        0 if all is well, 1 if the pass failed, `SOME_FAILED` if some micrographs did.
+
+    Raises
+    ------
+    CryopairError
+        When the configuration or the source is wrong, or another run is at work on this output folder.
+    """
+    session = Session(load_config(config_path))
+    cores = cores or len(os.sched_getaffinity(0))
+    command = _command(config_path, cores, arguments)
+    if dry_run:
+        return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
+    output = Path(session.output)
+    with _alone(output):
+        print("\n".join(_announce(session, cores)), flush=True)
+        session.plan()
+        code, messages = follow(command, env=_environment(), log=output / "logs" / "run.log", output=output)
+    if code:
+        for message in messages or [f"snakemake stopped; see {output}/logs/run.log"]:
+            print(f"cryopair: {message}", file=sys.stderr)
+        return 1
+    return _conclude(session.config)
+
+
+def _command(config_path: Path, cores: int, arguments: Sequence[str]) -> list[str]:
+    folder = workflow_folder()
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        f"--snakefile={folder / 'Snakefile'}",
+        f"--workflow-profile={folder / 'workflow' / 'profiles' / 'default'}",
+        f"--configfile={config_path}",
+        f"--cores={cores}",
+        "--nolock",  # this process holds a lock of its own, which dies with it
+        *arguments,
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of the jobs: they find the `cryopair` command that belongs to this Python."""
+    here = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    path = output / "plan" / "run.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another cryopair run is at work in {output}. Wait for it, or stop it.") from None
+        yield
+
+
+def _announce(session: Session, cores: int) -> list[str]:
+    """Say what was found, what will be done and how long it will take."""
+    summary = summarise(read_source(session.config.source))
+    new = session.unplanned()
+    lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
+    lines += [f"  {line}" for line in summary.lines()[1:]]
+    goal = "half-sums"
+    if session.trains and not session.is_trained:
+        goal += f", train model {session.training_id} ({session.config.training.steps} steps)"
+    goal += ", denoise, measure"
+    goal += f", pick {session.config.picking.diameter:g} Å particles" if session.picks else ""
+    goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
+    lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")
+    if new:
+        lines.append(f"time:  {estimate(session, summary, new, cores=cores)}")
+    return lines
+
+
+def _conclude(config: Config) -> int:
+    """Print what there is now; count the failed micrographs in the exit code."""
+    output = Path(config.output)
+    done = len(read_star(output / "denoised_micrographs.star")["micrographs"])
+    failed = read_star(output / "failed.star").get("failed") if (output / "failed.star").is_file() else None
+    failures = len(failed) if failed else 0
+    particles = output / "particles.star"
+    parts = [f"{done} micrographs denoised"]
+    if config.extraction.box and particles.is_file():
+        parts.append(f"{len(read_star(particles).get('particles', []))} raw particles")
+    print(f"report: {output / 'report.html'}")
+    if failures:
+        print(f"done: {', '.join(parts)}; {failures} micrographs FAILED, see {output / 'failed.star'}")
+        return SOME_FAILED
+    print(f"done: {', '.join(parts)}; none failed")
+    return 0

@@ -1,0 +1,170 @@
+"""The planner: takes in new movies and seals them into shards that never change.
+
+The workflow sees only the sealed shards. Planning is append-only and idempotent: twice, from two programs
+at once, or after a crash between any two writes, it gives the same shards.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CryopairError, UsageError
+from ..formats.atomic import sealed_path
+from ..formats.fingerprint import MISSING, fingerprint, modified
+from ..formats.star import Table, read_star, write_star
+from ..micrographs import Micrographs, Row, read_micrographs, write_micrographs
+from ..motion.model import read_motion
+from ..sources import read_source
+
+_JOURNAL = (
+    "rlnMicrographName",
+    "rlnMicrographMetadata",
+    "rlnMicrographMovieName",
+    "cryopairFingerprint",
+    "cryopairModified",
+    "cryopairShard",
+)
+_ONLY_IN_JOURNAL = ("rlnMicrographMovieName", "cryopairModified")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sealed shards after planning.
+
+    Attributes
+    ----------
+    shards : list of str
+        Names, in order: ``000001``, ``000002``, …
+    added : int
+        Micrographs taken in just now.
+    """
+
+    shards: list[str]
+    added: int
+
+
+def shard_file(output: Path, shard: str) -> Path:
+    """Return the file of a sealed shard."""
+    return output / "plan" / "shards" / f"{shard}.star"
+
+
+def sealed_shards(output: Path) -> list[str]:
+    """Return the names of all sealed shards, in order."""
+    return sorted(path.stem for path in (output / "plan" / "shards").glob("[0-9]*.star"))
+
+
+def shard_length(output: Path, shard: str) -> int:
+    """Return how many micrographs a sealed shard holds."""
+    return len(read_micrographs(shard_file(output, shard)).table)
+
+
+def new_movies(source: Micrographs, output: Path) -> int:
+    """Return how many movies `plan` would take in; writes nothing."""
+    return len(_new_rows(source, _read_journal(output)))
+
+
+def plan(source: str | Path, output: Path, *, shard_size: int) -> Plan:
+    """Seal all movies that are new, or whose file was replaced, into new shards.
+
+    Parameters
+    ----------
+    source : str or Path
+        Micrographs STAR of a RELION job; may have grown since the last time.
+    output : Path
+        Output folder of the session.
+    shard_size : int
+        Movies per shard at most.
+
+    Raises
+    ------
+    BadFileError
+        When the source cannot be read.
+    UsageError
+        When the source has other columns than the shards sealed before.
+    """
+    with _locked(output / "plan" / "lock"):
+        micrographs = read_source(source)
+        journal = _read_journal(output)
+        added = _new_rows(micrographs, journal)
+        shards = sealed_shards(output)
+        if added and shards:
+            _check_columns(source, added[0], shard_file(output, shards[-1]))
+        for start in range(0, len(added), shard_size):
+            shard = f"{int(shards[-1]) + 1 if shards else 1:06d}"
+            rows = added[start : start + shard_size]
+            table = Table.from_rows(rows).without(*_ONLY_IN_JOURNAL)
+            with sealed_path(shard_file(output, shard)) as candidate:
+                write_micrographs(candidate, Micrographs(micrographs.optics, table))
+            shards.append(shard)
+            _enter(journal, rows, shard)
+        if added:
+            write_star(output / "plan" / "journal.star", {"movies": Table.from_rows(list(journal.values()))})
+        return Plan(shards, len(added))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the system releases when the process ends, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _new_rows(source: Micrographs, journal: Mapping[str, Row]) -> list[dict[str, str]]:
+    """Return the rows whose movie is not in the journal, or has another fingerprint there."""
+    new = []
+    for row in source.table.rows():
+        known = journal.get(row["rlnMicrographName"], {})
+        movie = known.get("rlnMicrographMovieName") or _movie_of(row)
+        files = (movie, row["rlnMicrographMetadata"])
+        changed = modified(*files)
+        if changed != MISSING and changed == known.get("cryopairModified"):
+            continue
+        now = fingerprint(*files)
+        if now != known.get("cryopairFingerprint"):
+            new.append(
+                row | {"rlnMicrographMovieName": movie, "cryopairFingerprint": now, "cryopairModified": changed}
+            )
+    return new
+
+
+def _movie_of(row: Row) -> str:
+    """Return the movie of a micrograph; ``""`` if its motion STAR cannot be read, which fails it later, by name."""
+    try:
+        return read_motion(row["rlnMicrographMetadata"]).movie
+    except CryopairError:
+        return ""
+
+
+def _read_journal(output: Path) -> dict[str, dict[str, str]]:
+    """Read the last entry of each micrograph; adopt a shard that was sealed just before a crash."""
+    path = output / "plan" / "journal.star"
+    journal: dict[str, dict[str, str]] = {}
+    if path.exists():
+        journal = {row["rlnMicrographName"]: row for row in read_star(path)["movies"].rows()}
+    last = max((entry["cryopairShard"] for entry in journal.values()), default="")
+    for shard in sealed_shards(output):
+        if shard > last:
+            rows = read_micrographs(shard_file(output, shard)).table.rows()
+            _enter(journal, [row | dict.fromkeys(_ONLY_IN_JOURNAL, "") for row in rows], shard)
+    return journal
+
+
+def _enter(journal: dict[str, dict[str, str]], rows: list[dict[str, str]], shard: str) -> None:
+    for row in rows:
+        journal[row["rlnMicrographName"]] = {label: (row | {"cryopairShard": shard})[label] for label in _JOURNAL}
+
+
+def _check_columns(source: str | Path, row: Row, shard: Path) -> None:
+    """Refuse to mix, say, micrographs with and without CTF: their lists could not be joined."""
+    new, old = set(row) - set(_ONLY_IN_JOURNAL), set(read_micrographs(shard).table.labels)
+    if new != old:
+        raise UsageError(
+            f"{source}: has other columns than the movies planned before ({', '.join(sorted(new ^ old))}). "
+            "Use the STAR file of the same kind of job as before, or set another 'output:' to start anew."
+        )

@@ -1,0 +1,19 @@
+"""Versions of the stages' algorithms.
+
+A stage's version is part of its rule's parameters (and the first three, of the model's id). Raise it when
+the same input would give other results, so that the stage and what follows from it run again; Snakemake
+cannot see changes inside the package.
+"""
+
+VERSIONS = {
+    "halves": 1,
+    "freeze": 1,
+    "train": 1,
+    "denoise": 1,
+    "measure": 1,
+    "pick": 1,
+    "handoff": 1,
+    "extract": 1,
+    "merge": 1,
+    "report": 1,
+}

@@ -1,0 +1,170 @@
+"""What the Snakefile needs to know: shards, model, targets, and what each stage's result depends on.
+
+All planning logic is here, so that the rules only say which file comes from which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..config import Config, parse_config
+from ..errors import UsageError
+from ..formats.star import read_star
+from ..sources import read_source
+from .plan import new_movies, plan, sealed_shards, shard_length
+from .versions import VERSIONS
+
+class Session:
+    """One session, as its configuration describes it.
+
+    Parameters
+    ----------
+    config : Config
+        Checked settings.
+
+    Attributes
+    ----------
+    config : Config
+        The settings.
+    output : str
+        Output folder, relative to the project.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.output = config.output
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> Session:
+        """Make a session of settings as Snakemake read them.
+
+        Raises
+        ------
+        UsageError
+            One line for each mistake.
+        """
+        session = cls(parse_config(values, origin="config"))
+        if not session.trains and not session.is_trained:
+            raise UsageError(
+                f"denoising.model: '{session.model}' holds no model.safetensors. Give the folder of a trained model, "
+                "or null to train one."
+            )
+        return session
+
+    # -- shards ---------------------------------------------------------------------------------
+
+    def plan(self) -> list[str]:
+        """Take in new movies, and return the names of all sealed shards."""
+        return plan(self.config.source, Path(self.output), shard_size=self.config.shards.size).shards
+
+    def shards(self) -> list[str]:
+        """Return the names of the sealed shards."""
+        return sealed_shards(Path(self.output))
+
+    def unplanned(self) -> int:
+        """Return how many movies the next pass would take in; writes nothing."""
+        return new_movies(read_source(self.config.source), Path(self.output))
+
+    # -- the model ------------------------------------------------------------------------------
+
+    @property
+    def training_id(self) -> str:
+        """Name of the training set, with a hash of all that decides which model comes out.
+
+        Another setting makes another id, so that models and training sets never change, and the old ones
+        stay.
+        """
+        decides = {
+            "halves": self.config.halves.model_dump(),
+            "training": self.config.training.model_dump(),
+            "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
+        }
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return f"{self.config.training.name}-{digest[:8]}"
+
+    @property
+    def manifest(self) -> str:
+        """The training set's file."""
+        return f"{self.output}/training/{self.training_id}/manifest.star"
+
+    @property
+    def model(self) -> str:
+        """Folder of the model that denoises: the one given, or the one trained here."""
+        return self.config.denoising.model or f"{self.output}/models/{self.training_id}"
+
+    @property
+    def trains(self) -> bool:
+        """Whether this session trains its own model."""
+        return self.config.denoising.model is None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the model is there."""
+        return Path(self.model, "model.safetensors").is_file()
+
+    def training_shards(self) -> list[str]:
+        """Return the shards that the training set is chosen from: the first ones, or those already frozen."""
+        manifest = Path(self.manifest)
+        if manifest.exists():
+            return read_star(manifest)["training_shards"]["cryopairShard"]
+        chosen: list[str] = []
+        pairs = 0
+        for shard in self.shards():
+            chosen.append(shard)
+            pairs += shard_length(Path(self.output), shard)
+            if pairs >= self.config.training.pairs:
+                break
+        return chosen
+
+    # -- stages ---------------------------------------------------------------------------------
+
+    @property
+    def picks(self) -> bool:
+        """Whether particles are picked."""
+        return self.config.picking.diameter is not None
+
+    @property
+    def extracts(self) -> bool:
+        """Whether particles are extracted."""
+        return self.picks and self.config.extraction.box is not None
+
+    def tables(self, stage: str, shards: list[str]) -> list[str]:
+        """Return the tables ``<output>/<stage>/<shard>.star`` of shards."""
+        return [f"{self.output}/{stage}/{shard}.star" for shard in shards]
+
+    def merged_inputs(self, shards: list[str]) -> list[str]:
+        """Return all tables that the merge joins."""
+        stages = ["halves", "denoised"]
+        stages += ["coordinates"] if self.picks else []
+        stages += ["particles"] if self.extracts else []
+        quality = [f"{self.output}/quality/{shard}.csv" for shard in shards]
+        return [table for stage in stages for table in self.tables(stage, shards)] + quality
+
+    def merged_outputs(self) -> list[str]:
+        """Return all tables that the merge writes."""
+        names = ["halves.star", "denoised_micrographs.star", "quality.csv", "quality_rings.csv", "failed.star"]
+        names += ["coordinates.star"] if self.picks else []
+        names += ["particles.star"] if self.extracts else []
+        return [f"{self.output}/{name}" for name in names]
+
+    # -- options of commands --------------------------------------------------------------------
+
+    @property
+    def extraction_options(self) -> str:
+        """Options of ``cryopair extract`` besides the box."""
+        settings = self.config.extraction
+        options = [] if settings.rescale is None else [f"--rescale {settings.rescale}"]
+        options += ["--normalise" if settings.normalise else "--no-normalise"]
+        if settings.background_diameter is not None:
+            options += [f"--background-diameter {settings.background_diameter}"]
+        options += ["--invert" if settings.invert else "--no-invert"]
+        return " ".join(options)
+
+    @property
+    def merge_options(self) -> str:
+        """Options of ``cryopair merge`` that say how far the session goes."""
+        return " ".join(["--picked"] * self.picks + ["--extracted"] * self.extracts)

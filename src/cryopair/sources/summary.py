@@ -1,0 +1,126 @@
+"""What a source holds, in a few lines for the user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..errors import CryopairError
+from ..micrographs import Micrographs
+from ..motion.model import Motion, read_motion
+
+_SAMPLE = 20
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was found in a source.
+
+    Attributes
+    ----------
+    micrographs : int
+        How many there are.
+    motions : list of Motion
+        Of some of them, evenly spread.
+    problems : list of str
+        Messages about those that could not be read.
+    optics_groups : list of str
+        Names.
+    pixel_size : float
+        Of the micrographs of the first optics group, in Å/px.
+    dose_weighting : bool or None
+        Whether the micrographs are dose-weighted; None when nothing tells.
+    has_ctf : bool
+        Whether the micrographs carry a defocus.
+    """
+
+    micrographs: int
+    motions: list[Motion]
+    problems: list[str]
+    optics_groups: list[str]
+    pixel_size: float
+    dose_weighting: bool | None
+    has_ctf: bool
+
+    def lines(self) -> list[str]:
+        """Describe the source, one fact a line."""
+        lines = [f"micrographs     {self.micrographs}, {self.pixel_size:g} Å/px{', with CTF' * self.has_ctf}"]
+        if self.motions:
+            first = self.motions[0]
+            lines += [
+                f"movies          {_span([m.frames for m in self.motions])} frames of "
+                f"{first.width} x {first.height} px, {_span([m.pixel_size for m in self.motions])} Å/px, "
+                f"binning {_span([m.binning for m in self.motions])}",
+                f"dose            {_span([m.dose_per_frame for m in self.motions])} e/Å² per frame, "
+                f"{_span([m.dose_per_frame * len(m.used_frames) + m.pre_exposure for m in self.motions])} e/Å² in all",
+                f"voltage         {_span([m.voltage for m in self.motions])} kV",
+                f"gain            {', '.join(sorted({m.gain or 'none' for m in self.motions}))}",
+                f"motion          {self._motion_model()}",
+            ]
+        weighted = {True: "yes", False: "no", None: "not known, taken as yes"}[self.dose_weighting]
+        lines += [
+            f"dose weighting  {weighted}",
+            f"optics groups   {len(self.optics_groups)}: {', '.join(self.optics_groups)}",
+        ]
+        return lines + [f"problem         {problem}" for problem in self.problems]
+
+    def _motion_model(self) -> str:
+        local = sum(m.local_coefficients is not None for m in self.motions)
+        if local == len(self.motions):
+            return "global shifts and local model"
+        if local == 0:
+            return "global shifts only"
+        return f"global shifts; local model for {local} of the {len(self.motions)} looked at"
+
+
+def summarise(source: Micrographs, *, root: Path = Path()) -> Summary:
+    """Look at a source: its tables, its job's settings and up to twenty of its motion STARs.
+
+    Parameters
+    ----------
+    source : Micrographs
+        From `read_source`.
+    root : Path
+        Project folder.
+    """
+    table = source.table
+    motions, problems = [], []
+    for index in range(0, len(table), max(len(table) // _SAMPLE, 1)):
+        try:
+            motion = read_motion(root / table["rlnMicrographMetadata"][index])
+            motions.append(motion)
+            if not (root / motion.movie).is_file():
+                problems.append(f"{motion.movie}: no such movie")
+        except CryopairError as error:
+            problems.append(str(error))
+    optics = source.optics
+    return Summary(
+        micrographs=len(table),
+        motions=motions,
+        problems=problems,
+        optics_groups=optics["rlnOpticsGroupName"] if "rlnOpticsGroupName" in optics else optics["rlnOpticsGroup"],
+        pixel_size=float(optics["rlnMicrographPixelSize"][0]),
+        dose_weighting=_dose_weighting(source, root),
+        has_ctf="rlnDefocusU" in table,
+    )
+
+
+def _dose_weighting(source: Micrographs, root: Path) -> bool | None:
+    """Tell from the unweighted twin of a micrograph, or from the settings of the job that made it."""
+    micrograph = PurePosixPath(source.table["rlnMicrographName"][0])
+    twin = micrograph.with_name(f"{micrograph.stem}_noDW.mrc")
+    if "rlnMicrographNameNoDW" in source.table or (root / twin).is_file():
+        return True
+    for folder in micrograph.parents:
+        job = root / folder / "job.star"
+        if job.is_file():
+            # Matched as text: RELION 3.1 writes help texts into this file that are not valid STAR.
+            answer = re.search(r"^\s*do_dose_weighting\s+\"?(\w+)", job.read_text(errors="replace"), re.MULTILINE)
+            return answer.group(1).lower() in ("yes", "true") if answer else None
+    return None
+
+
+def _span(values: list[float] | list[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
