@@ -47,7 +47,14 @@ def init(options: argparse.Namespace) -> int:
     """Look at a source and write the configuration."""
     from .session.init import initialise
 
-    print("\n".join(initialise(options.source, Path(options.config), output=options.output, diameter=options.diameter)))
+    lines = initialise(
+        options.source,
+        Path(options.config),
+        output=options.output,
+        diameter=options.diameter,
+        settings=dict(options.set),
+    )
+    print("\n".join(lines))
     return 0
 
 
@@ -227,9 +234,14 @@ def simulate(options: argparse.Namespace) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Compare a run on a made-up project with its truth."""
-    from .simulate.score import score_session
+    from .config import load_config
+    from .errors import UsageError
+    from .simulate.verdict import judge
 
-    print("\n".join(score_session(options.output)))
+    config = load_config(options.config)
+    if config.picking.diameter is None or config.extraction.box is None:
+        raise UsageError(f"{options.config}: set picking.diameter and extraction.box, and run again, to be judged.")
+    print("\n".join(judge(Path(config.output), diameter=config.picking.diameter).lines()))
     return 0
 
 
@@ -254,6 +266,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--from", dest="source", required=True, metavar="STAR", help="micrographs STAR of the job")
     sub.add_argument("--diameter", type=float, metavar="Å", help="particle diameter; without it, stop after denoising")
     sub.add_argument("--output", default="cryopair", help="folder for all results (default: %(default)s)")
+    sub.add_argument(
+        "--set", type=_setting, action="append", default=[], metavar="KEY=VALUE", help="e.g. training.steps=2000"
+    )
     _config(sub)
 
     sub = add(run_workflow, "run", "take in new movies and do all that is left to do")
@@ -342,8 +357,15 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=1, help="of everything (default: %(default)s)")
 
     sub = add(score, "score", "compare the results on a made-up project with its truth")
-    sub.add_argument("--output", type=Path, default=Path("cryopair"), help="output folder (default: %(default)s)")
+    _config(sub)
     return parser
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
+    return key, value
 
 
 def _config(sub: argparse.ArgumentParser) -> None:

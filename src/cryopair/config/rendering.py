@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
+from ..formats.atomic import write_text
 from .root import Config
 
 _WIDTH = 100
@@ -47,3 +49,15 @@ def _render(section: BaseModel, *, indent: str) -> list[str]:
 
 def _scalar(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix("...\n").strip()
+
+
+def _write_examples() -> None:
+    """Bring ``config/`` of this checkout in step with the models."""
+    folder = Path(__file__).parents[3] / "config"
+    example = Config(source="MotionCorr/job002/corrected_micrographs.star")
+    write_text(folder / "config.yaml", render_yaml(example))
+    write_text(folder / "config.schema.json", render_schema())
+
+
+if __name__ == "__main__":
+    _write_examples()

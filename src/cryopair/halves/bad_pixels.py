@@ -46,6 +46,7 @@ class BadPixels:
         self._good = good.sum(axis=1)
         self._pixels = rows * width + columns
         self._isolated = self._good < _MIN_GOOD
+        self._good_pixels = np.flatnonzero(~mask) if self._isolated.any() else np.zeros(0, np.int64)
         self._random = np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
 
     def __len__(self) -> int:
@@ -55,8 +56,8 @@ class BadPixels:
         """Replace the bad pixels of a frame in place.
 
         Each takes the value of a random good neighbour of the 5 x 5 window around it, as in RELION. Where
-        fewer than seven are good, inside a large defect, it gets Gaussian noise with the frame's mean and
-        standard deviation.
+        fewer than seven are good, inside a large defect, it gets Gaussian noise with the mean and standard
+        deviation of the frame's good pixels.
 
         Parameters
         ----------
@@ -69,8 +70,8 @@ class BadPixels:
         chosen = self._random.integers(np.maximum(self._good, 1))
         replacement = values[self._neighbours[np.arange(len(self)), chosen]]
         if self._isolated.any():
-            noise = self._random.normal(frame.mean(), frame.std(), int(self._isolated.sum()))
-            replacement[self._isolated] = noise
+            good = values[self._good_pixels]
+            replacement[self._isolated] = self._random.normal(good.mean(), good.std(), int(self._isolated.sum()))
         values[self._pixels] = replacement
 
 

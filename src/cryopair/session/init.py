@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ..config import Config
+import yaml
+
+from ..config import Config, parse_config
 from ..config.rendering import render_schema, render_yaml
-from ..config.sections import Extraction, Halves, Picking
 from ..errors import UsageError
 from ..formats.atomic import write_text
 from ..sources import Summary, read_source, summarise
@@ -14,7 +17,9 @@ from ..sources import Summary, read_source, summarise
 _BOX_PER_DIAMETER = 1.5
 
 
-def initialise(source: str, config_path: Path, *, output: str, diameter: float | None) -> list[str]:
+def initialise(
+    source: str, config_path: Path, *, output: str, diameter: float | None, settings: Mapping[str, str]
+) -> list[str]:
     """Write ``config.yaml`` and its schema for a source.
 
     Parameters
@@ -27,6 +32,8 @@ def initialise(source: str, config_path: Path, *, output: str, diameter: float |
         Output folder of the session.
     diameter : float or None
         Particle diameter in Å, if particles are to be picked.
+    settings : mapping of str to str
+        More settings: dotted key → value in YAML.
 
     Returns
     -------
@@ -36,20 +43,27 @@ def initialise(source: str, config_path: Path, *, output: str, diameter: float |
     Raises
     ------
     UsageError
-        When there is a configuration already.
+        When there is a configuration already, or a setting is wrong.
     BadFileError
         When the source cannot be read.
     """
     if config_path.exists():
         raise UsageError(f"{config_path} exists and is left as it is. Edit it, or delete it to start anew.")
     summary = summarise(read_source(source))
-    config = Config(
-        source=source,
-        output=output,
-        halves=Halves(dose_weighting=summary.dose_weighting is not False),
-        picking=Picking(diameter=diameter),
-        extraction=Extraction(box=suggest_box(diameter, summary) if diameter else None),
-    )
+    values: dict[str, Any] = {
+        "source": source,
+        "output": output,
+        "halves": {"dose_weighting": summary.dose_weighting is not False},
+        "picking": {"diameter": diameter},
+        "extraction": {"box": suggest_box(diameter, summary) if diameter else None},
+    }
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        place = values
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = yaml.safe_load(value)
+    config = parse_config(values, origin="--set")
     write_text(config_path, render_yaml(config))
     write_text(config_path.with_name("config.schema.json"), render_schema())
     return [source, *(f"  {line}" for line in summary.lines()), "", *_next_steps(config, config_path, summary)]

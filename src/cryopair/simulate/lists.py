@@ -81,7 +81,8 @@ def write_lists(root: Path, exposures: dict[str, Exposure], settings: Settings) 
         particles.append(table)
     for star, rows in ((MICROGRAPHS, corrected), (MICROGRAPHS_CTF, with_ctf)):
         write_star(root / star, {"optics": micrograph_optics, "micrographs": Table.from_rows(rows)})
-    write_star(root / TRUE_PARTICLES, {"optics": micrograph_optics, "particles": Table.concatenate(particles)})
+    truth = {"optics": micrograph_optics, "particles": Table.concatenate(particles)}
+    write_star(root / TRUE_PARTICLES, truth)
 
 
 def particle_table(exposure: Exposure, settings: Settings) -> Table:

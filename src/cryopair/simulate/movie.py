@@ -135,7 +135,7 @@ def local_positions(motion: Motion, frame: int) -> npt.NDArray[np.float32]:
 
     RELION undoes local motion by ``aligned(x) = drifted(x - d(x))`` with its polynomial d, once the drift is
     undone by the stored global shift g. So the pixel at v of the frame shows the aligned image at the x for
-    which ``x - d(x) = v + g``. The canvas has the drift in it already: what remains is to look at ``v + d(x)``.
+    which ``x - d(x) = v + g``. The canvas has the drift in it already: what remains is ``v + d(x)``.
 
     Returns
     -------

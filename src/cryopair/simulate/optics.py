@@ -72,7 +72,7 @@ def ctf(
     """Return the contrast transfer function ``-sin(χ + asin A)``: negative at low frequency in underfocus.
 
     ``χ = π λ Δf(θ) k² - π/2 Cs λ³ k⁴`` with ``Δf(θ) = (U+V)/2 + (U-V)/2 cos 2(θ - angle)`` and the amplitude
-    contrast A (Rohou & Grigorieff 2015). Where more matter means a positive phase shift, particles come out dark.
+    contrast A (Rohou & Grigorieff 2015). As more matter means more phase, particles come out dark.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def simulate_project(
 
     The contrast follows from physics: the electron scattering of a mean protein residue, less that of the ice
     it displaces, gives the particle a phase of 0.1 to 0.2 rad, reduced to what real images show
-    (`optics.ZERO_LOSS`, `optics.MEASURED_CONTRAST`). Under 29 e/Å² the full sum has a power SNR of about 0.05.
+    (`optics.ZERO_LOSS`, `optics.MEASURED_CONTRAST`). Under 29 e/Å² the full sum has a power SNR of 0.05.
 
     Parameters
     ----------
@@ -152,8 +152,8 @@ def _check(settings: Settings, movies: int) -> None:
     counts = settings.dose_per_frame * settings.pixel_size**2
     if not 0 < counts <= _MOST_COUNTS:
         raise UsageError(
-            f"{settings.dose_per_frame:g} e/Å² per frame at {settings.pixel_size:g} Å/px are {counts:g} electrons "
-            f"per pixel; expected more than 0 and at most {_MOST_COUNTS:g}, which 8-bit counts can hold."
+            f"{settings.dose_per_frame:g} e/Å² per frame at {settings.pixel_size:g} Å/px make {counts:g} "
+            f"electrons per pixel; expected more than 0 and at most {_MOST_COUNTS:g}, for 8-bit counts."
         )
 
 
@@ -212,7 +212,7 @@ def _write_movie(
 
 
 def _write_tiff(path: Path, counts: npt.NDArray[np.uint8]) -> None:
-    """Write with rows reversed: RELION, like IMOD, takes the first row of a TIFF for the last of the image."""
+    """Write with rows reversed: RELION, like IMOD, takes the first row of a TIFF for the last."""
     with atomic_path(path) as temporary:
         tifffile.imwrite(
             temporary,

@@ -1,4 +1,4 @@
-"""The noise-free image of one exposure, on a canvas larger than the frame, so that motion brings in content."""
+"""The noise-free image of one exposure, on a canvas larger than the frame: motion brings in content."""
 
 from __future__ import annotations
 

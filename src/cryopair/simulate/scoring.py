@@ -50,8 +50,8 @@ def snr_db_against_truth(
     """Return the signal-to-noise ratio of an image in dB, given its noise-free truth.
 
     Both lose their background; then ``image = a · truth + b + error`` is fitted by least squares, and the SNR
-    is the variance of ``a · truth`` over that of the error. Any positive scale and any offset of the image are
-    thus allowed for; blur is not: detail that a denoiser lost counts as error. Without correlation, ``-inf``.
+    is the variance of ``a · truth`` over that of the error. Any positive scale and any offset of the image
+    are thus allowed for; blur is not: detail that a denoiser lost counts as error.
 
     Parameters
     ----------
@@ -61,6 +61,11 @@ def snr_db_against_truth(
         In Å/px.
     high_pass : float
         Period in Å at which the background removal halves amplitudes.
+
+    Returns
+    -------
+    float
+        In dB; ``-inf`` for an image that does not correlate with the truth.
     """
     image, truth = (_without_background(i, pixel_size=pixel_size, period=high_pass) for i in (image, truth))
     correlation = float(np.corrcoef(image.ravel(), truth.ravel())[0, 1])
