@@ -1,0 +1,84 @@
+"""Curves by spatial frequency of all micrographs, from ``quality_rings.csv``."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+MOST = 1000
+"""Micrographs that medians and bands are taken over at most: every n-th of more."""
+
+_VALUES = (
+    "frc_raw",
+    "frc_denoised",
+    "signal_power_std2",
+    "noise_power_std2",
+    "residual_noise_power_std2",
+    "bias_power_std2",
+)
+
+Curves = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rings:
+    """Curves of several micrographs on one axis; shape ``(micrographs, rings)``, powers in std² of a raw half.
+
+    Attributes
+    ----------
+    frequency : numpy.ndarray
+        In 1/Å, shape ``(rings,)``.
+    frc_raw, frc_denoised : numpy.ndarray
+        Fourier ring correlation of the even and odd halves.
+    signal, noise, residual, bias : numpy.ndarray
+        Powers, of one half.
+    """
+
+    frequency: npt.NDArray[np.float64]
+    frc_raw: Curves
+    frc_denoised: Curves
+    signal: Curves
+    noise: Curves
+    residual: Curves
+    bias: Curves
+
+
+def read_rings(path: Path) -> Rings | None:
+    """Read the curves of at most `MOST` micrographs, evenly spread.
+
+    Micrographs of another size or pixel size than most have other frequencies and are left out.
+
+    Returns
+    -------
+    Rings or None
+        None when there is no such file, or no curve in it.
+    """
+    if not path.is_file():
+        return None
+    total = _count(path)
+    if not total:
+        return None
+    step = -(-total // MOST)
+    found: list[tuple[tuple[float, ...], Curves]] = []
+    with path.open(newline="", encoding="utf-8") as stream:
+        for place, (_, lines) in enumerate(groupby(csv.DictReader(stream), key=itemgetter("micrograph"))):
+            if place % step == 0:
+                rows = list(lines)
+                frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
+                found.append((frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES])))
+    usual, _ = Counter(frequency for frequency, _ in found).most_common(1)[0]
+    values = np.stack([curves for frequency, curves in found if frequency == usual], axis=1)
+    return Rings(np.array(usual), *values)
+
+
+def _count(path: Path) -> int:
+    with path.open(newline="", encoding="utf-8") as stream:
+        next(stream, None)
+        return sum(1 for _ in groupby(csv.reader(stream), key=itemgetter(0)))

@@ -1,0 +1,63 @@
+"""A small made-up project for the workflow tests, and what was run in it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from cryopair.simulate.project import simulate_project
+
+SOURCE = "CtfFind/job003/micrographs_ctf.star"
+MOVIES = 5
+SETTINGS = {"shards.size": "3", "training.steps": "6", "extraction.box": "96"}
+FRAMES, SHAPE = 6, (320, 384)
+
+
+class Project:
+    """A project folder and what was run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.output = folder / "cryopair"
+        self.jobs: Counter[str] = Counter()
+        self.stdout = self.stderr = ""
+
+    def simulate(self, movies: int) -> None:
+        simulate_project(self.folder, movies=movies, frames=FRAMES, shape=SHAPE)
+
+    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+
+    def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._python("cryopair", *arguments)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run bare snakemake with the workflow's profile."""
+        folder = Path(self.cryopair("workflow").stdout.strip())
+        profile = folder / "workflow" / "profiles" / "default"
+        options = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(profile), "--cores", "2")
+        return self._python("snakemake", *options, *arguments)
+
+    def run(self, *arguments: str, code: int = 0) -> Counter[str]:
+        """Run a pass; return how many jobs of each rule ran."""
+        result = self.cryopair("run", "--cores", "2", *arguments)
+        log = (self.output / "logs" / "run.log").read_text()
+        assert result.returncode == code, result.stdout + result.stderr + log[-3000:]
+        self.stdout, self.stderr = result.stdout, result.stderr
+        self.jobs = Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", log, re.MULTILINE))
+        del self.jobs["all"]
+        return self.jobs
+
+    def configure(self, old: str, new: str) -> None:
+        path = self.folder / "config" / "config.yaml"
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+
+    def model(self) -> bytes:
+        (path,) = self.output.glob("models/*/model.safetensors")
+        return path.read_bytes()

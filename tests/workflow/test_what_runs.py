@@ -1,0 +1,81 @@
+"""What a pass does: everything once, then only what is new or changed."""
+
+import os
+from collections import Counter
+
+from made_up import MOVIES, Project
+
+from cryopair.formats.star import read_star
+
+PER_SHARD = ("halves", "denoise", "measure", "pick", "handoff", "extract")
+AT_THE_END = Counter({"merge": 1, "report": 1})
+
+
+def per_shard(shards: int) -> Counter[str]:
+    return Counter(dict.fromkeys(PER_SHARD, shards)) + AT_THE_END
+
+
+def test_first_run_does_everything_once(finished: Project) -> None:
+    assert finished.jobs == per_shard(2) + Counter({"freeze": 1, "train": 1})
+    assert f"{MOVIES} micrographs denoised" in finished.stdout
+    assert "none failed" in finished.stdout
+
+
+def test_second_run_does_nothing_and_says_so(project: Project) -> None:
+    assert project.run() == Counter()
+    assert "Nothing to be done" in (project.output / "logs/run.log").read_text()
+
+
+def test_a_new_movie_costs_one_shard_and_no_training(project: Project) -> None:
+    model = project.model()
+    before = {path: path.read_bytes() for path in project.output.glob("*/Movies/*") if path.is_file()}
+    project.simulate(MOVIES + 1)
+    assert project.run() == per_shard(1)
+    assert project.model() == model
+    assert {path: path.read_bytes() for path in before} == before
+    assert len(read_star(project.output / "denoised_micrographs.star")["micrographs"]) == MOVIES + 1
+    assert project.run() == Counter()
+
+
+def test_another_box_runs_extraction_only(project: Project) -> None:
+    project.configure("box: 96", "box: 80")
+    assert project.run() == Counter({"extract": 2}) + AT_THE_END
+    assert read_star(project.output / "particles.star")["optics"]["rlnImageSize"] == ["80"]
+
+
+def test_another_diameter_runs_picking_and_what_follows(project: Project) -> None:
+    project.configure("diameter: 150", "diameter: 140")
+    assert project.run() == Counter({"pick": 2, "handoff": 2, "extract": 2}) + AT_THE_END
+
+
+def test_another_seed_trains_a_second_model_beside_the_first(project: Project) -> None:
+    first = project.model()
+    project.configure("seed: 1", "seed: 2")
+    jobs = project.run()
+    assert jobs == per_shard(2) - Counter({"halves": 2}) + Counter({"freeze": 1, "train": 1})
+    models = sorted(path.read_bytes() for path in project.output.glob("models/*/model.safetensors"))
+    assert len(models) == 2
+    assert first in models
+
+
+def test_touching_movies_and_micrographs_runs_nothing(project: Project) -> None:
+    for folder in ("Movies", "MotionCorr/job002/Movies"):
+        for path in (project.folder / folder).iterdir():
+            os.utime(path)
+    assert project.run() == Counter()
+
+
+def test_dry_run_writes_nothing(fresh: Project) -> None:
+    result = fresh.cryopair("run", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert f"{MOVIES} new movies are not in a shard yet" in result.stderr + result.stdout
+    assert not fresh.output.exists()
+
+
+def test_bare_snakemake_does_the_same(fresh: Project, finished: Project) -> None:
+    """`snakemake` with the workflow's profile plans and runs as `cryopair run` does, to the same bytes."""
+    result = fresh.snakemake()
+    assert result.returncode == 0, result.stderr
+    for name in ("particles.star", "halves.star", "coordinates.star", "quality.csv", "failed.star"):
+        assert (fresh.output / name).read_bytes() == (finished.output / name).read_bytes(), name
+    assert fresh.model() == finished.model()
