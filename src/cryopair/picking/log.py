@@ -83,7 +83,7 @@ def pick_particles(image: npt.NDArray, *, pixel_size: float, diameter: float) ->
     rows, columns, score = rows[particles], columns[particles], heights[particles] / deviation
     best_first = np.lexsort((columns, rows, -score))
     centre = (binning - 1) / 2  # of a block of averaged pixels
-    y, x = (index[best_first] * binning + centre for index in (rows, columns))
+    y, x = (at[best_first] * binning + centre for at in _refined(response, rows, columns))
     return Picks(x, y, score[best_first])
 
 
@@ -122,6 +122,19 @@ def _maxima(response: Floats, width: float) -> tuple[npt.NDArray[np.intp], npt.N
     inside[margin : peaks.shape[0] - margin, margin : peaks.shape[1] - margin] = True
     rows, columns = np.nonzero(peaks & inside)
     return rows, columns
+
+
+def _refined(response: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Return the positions of maxima as those of parabolas through each and its neighbours, per axis."""
+    middle = response[rows, columns]
+
+    def offset(before: Floats, after: Floats) -> Floats:
+        curvature = before - 2 * middle + after
+        return np.where(curvature < 0, 0.5 * (before - after) / np.minimum(curvature, -1e-300), 0.0)
+
+    down = offset(response[rows - 1, columns], response[rows + 1, columns])
+    right = offset(response[rows, columns - 1], response[rows, columns + 1])
+    return rows + down, columns + right
 
 
 def _contaminated(image: Floats, width: float) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,98 @@
+"""Charts as SVG that is part of the page: no dates, no outside names, text that stays text."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which the colour-blind can tell apart; https://jfly.uni-koeln.de/color/
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+GREEN = "#009E73"
+VERMILION = "#D55E00"
+INK = "#1f2933"
+GREY = "#66727f"
+FAINT = "#dfe4ea"
+
+FULL, HALF = 10.4, 5.1
+"""Widths of charts in inches: of the page, and of half of it."""
+
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 9.0,
+    "lines.linewidth": 1.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cryopair",
+    "savefig.transparent": True,
+}
+
+
+class Chart:
+    """A figure being drawn.
+
+    Parameters
+    ----------
+    name : str
+        Unique on the page; prefixes the ids within the SVG.
+    label : str
+        What a screen reader says.
+    """
+
+    def __init__(self, name: str, label: str) -> None:
+        self.name, self.label = name, label
+        self.svg = ""
+
+    @contextmanager
+    def axes(self, *, width: float, height: float, columns: int = 1, rows: int = 1) -> Iterator[list[Axes]]:
+        """Give the axes to draw on; the SVG is made when the block ends.
+
+        Parameters
+        ----------
+        width, height : float
+            In inches.
+        columns, rows : int
+            Axes beside and below each other; those in a column share x.
+        """
+        with mpl.rc_context(_STYLE):
+            figure = Figure(figsize=(width, height), layout="constrained")
+            grid = figure.subplots(rows, columns, squeeze=False, sharex="col")
+            yield list(grid.ravel())
+            self.svg = self._render(figure)
+
+    def _render(self, figure: Figure) -> str:
+        stream = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+        text = stream.getvalue()
+        text = text[text.index("<svg") :]
+        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+        text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+        text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)  # implied inside HTML
+        text = re.sub(r'\bid="', f'id="{self.name}-', text)
+        text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{self.name}-", text)
+        head = f'<svg role="img" aria-label="{self.label}"'
+        text = re.sub(r'<svg( width="[^"]*"| height="[^"]*")*', head, text, count=1)
+        return re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
