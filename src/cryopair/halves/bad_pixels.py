@@ -30,6 +30,11 @@ class BadPixels:
     seed : str
         Names the stream of random numbers; the movie's name, so that results do not depend on the order
         in which movies are processed.
+
+    Attributes
+    ----------
+    pixels : numpy.ndarray
+        Flat indices of the bad pixels, in raster order.
     """
 
     def __init__(self, mask: npt.NDArray[np.bool_], *, seed: str) -> None:
@@ -44,13 +49,13 @@ class BadPixels:
         good_first = np.argsort(~good, axis=1, kind="stable")
         self._neighbours = np.take_along_axis(flat.reshape(good.shape), good_first, axis=1)
         self._good = good.sum(axis=1)
-        self._pixels = rows * width + columns
+        self.pixels = rows * width + columns
         self._isolated = self._good < _MIN_GOOD
         self._good_pixels = np.flatnonzero(~mask) if self._isolated.any() else np.zeros(0, np.int64)
         self._random = np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
 
     def __len__(self) -> int:
-        return len(self._pixels)
+        return len(self.pixels)
 
     def replace(self, frame: npt.NDArray[np.float32]) -> None:
         """Replace the bad pixels of a frame in place.
@@ -72,7 +77,7 @@ class BadPixels:
         if self._isolated.any():
             good = values[self._good_pixels]
             replacement[self._isolated] = self._random.normal(good.mean(), good.std(), int(self._isolated.sum()))
-        values[self._pixels] = replacement
+        values[self.pixels] = replacement
 
 
 def find_bad_pixels(motion: Motion, gain: npt.NDArray[np.float32] | None, root: Path) -> BadPixels:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def extract_particles(
             "`cryopair handoff` writes."
         )
     for row in micrographs.table.rows():
-        if Path(row["rlnMicrographName"]).is_file():  # a missing one costs only itself, later
+        with suppress(BadFileError):  # a missing or damaged one costs only itself, later
             refuse_denoised(row, read_mrc_info(row["rlnMicrographName"]))
     tables: list[Table] = []
     smooth: list[str] = []

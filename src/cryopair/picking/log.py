@@ -117,7 +117,7 @@ def _maxima(response: Floats, width: float) -> tuple[npt.NDArray[np.intp], npt.N
     y, x = np.ogrid[:reach, :reach]
     disc = np.hypot(y - reach // 2, x - reach // 2) <= reach // 2
     peaks = (maximum_filter(response, footprint=disc) == response) & (response > 0)
-    margin = round(width / 2)
+    margin = max(round(width / 2), 1)
     inside = np.zeros_like(peaks)
     inside[margin : peaks.shape[0] - margin, margin : peaks.shape[1] - margin] = True
     rows, columns = np.nonzero(peaks & inside)

@@ -29,7 +29,7 @@ Curves = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Rings:
-    """Curves of several micrographs on one axis; shape ``(micrographs, rings)``, powers in std² of a raw half.
+    """Curves of several micrographs on one axis; shape ``(micrographs, rings)``, powers in σ² of a raw half.
 
     Attributes
     ----------
@@ -72,7 +72,9 @@ def read_rings(path: Path) -> Rings | None:
             if place % step == 0:
                 rows = list(lines)
                 frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
-                found.append((frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES])))
+                found.append(
+                    (frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES]))
+                )
     usual, _ = Counter(frequency for frequency, _ in found).most_common(1)[0]
     values = np.stack([curves for frequency, curves in found if frequency == usual], axis=1)
     return Rings(np.array(usual), *values)

@@ -206,7 +206,9 @@ def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[Mic
     seen = _block(output / "denoised_micrographs.star", "micrographs")
     denoised = _mapping(seen, "cryopairMicrographNameRaw", "rlnMicrographName")
     coordinates = _mapping(
-        _block(output / "coordinates.star", "coordinate_files"), "rlnMicrographName", "rlnMicrographCoordinates"
+        _block(output / "coordinates.star", "coordinate_files"),
+        "rlnMicrographName",
+        "rlnMicrographCoordinates",
     )
     quality = {row["micrograph"]: row for row in _csv(output / "quality.csv")}
     roles = _roles(output, card)
@@ -265,7 +267,9 @@ def _settings(output: Path) -> str | None:
         return None
     text = SETTINGS.read_text(encoding="utf-8")
     values = yaml.safe_load(text)
-    mine = isinstance(values, Mapping) and Path(str(values.get("output", output))) == output
+    mine = (
+        isinstance(values, Mapping) and Path(str(values.get("output", output))).resolve() == output.resolve()
+    )
     return text if mine else None
 
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .curves import Curves, Rings
 from .data import MicrographResult
+from .formatting import MINUS
 from .svg import BLUE, FULL, GREEN, GREY, HALF, INK, ORANGE, VERMILION, Chart
 
 _FEW = 150
@@ -30,7 +31,9 @@ def training_curve(history: Sequence[dict[str, float]]) -> str:
     chart = Chart("training", "Loss, excess error and SNR on held-out pairs against training step")
     with chart.axes(width=FULL, height=2.9, columns=3) as (left, middle, right):
         left.plot(step, loss, color=GREY, marker="o", markersize=3.5, linestyle="--")
-        left.set(title="Bare loss", ylabel="mean squared error / σ²", ylim=(0, 1.15 * max(_highest(loss), 0.1)))
+        left.set(
+            title="Bare loss", ylabel="mean squared error / σ²", ylim=(0, 1.15 * max(_highest(loss), 0.1))
+        )
         middle.plot(step, excess, color=VERMILION, marker="o", markersize=3.5)
         middle.set(title="Excess error", ylabel="mean squared error / σ²")
         if _highest(-excess) < 0:
@@ -58,16 +61,18 @@ def snr_and_bias(micrographs: Sequence[MicrographResult]) -> str:
         if held_out.any():
             for axes, values, label in ((top, denoised, "held out from training"), (bottom, bias, "")):
                 axes.scatter(
-                    number[held_out], values[held_out], s=95, facecolors="none", edgecolors=GREEN, linewidths=1.6,
-                    label=label or None, zorder=4,
-                )  # fmt: skip
+                    number[held_out],
+                    values[held_out],
+                    s=95,
+                    facecolors="none",
+                    edgecolors=GREEN,
+                    linewidths=1.6,
+                    label=label or None,
+                    zorder=4,
+                )
         top.set(ylabel="SNR / dB")
         _legend(top, columns=3)
-        bottom.axhline(-3, color=INK, linewidth=1, linestyle="--")
-        bottom.annotate(
-            "−3 dB: half of the signal", (1, -3), xycoords=("axes fraction", "data"), xytext=(0, 3),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8.5,
-        )  # fmt: skip
+        _reference(bottom, -3, f"{MINUS}3 dB: half of the signal")
         low, high = bottom.get_ylim()
         bottom.set(ylabel="bias / dB of the signal", ylim=(low, max(high, 0)))
         _by_micrograph(bottom, len(number))
@@ -83,34 +88,52 @@ def frc(rings: Rings) -> str:
         axes.set(ylabel="correlation of even and odd", ylim=(-0.05, 1.03))
         axes.axhline(0, color=GREY, linewidth=0.8)
         _by_frequency(axes, rings)
-        axes.legend(loc="upper right")
+        _legend(axes, columns=2)
     return chart.svg
 
 
 def spectrum(rings: Rings) -> str:
-    """Draw the powers of signal, noise, noise left and bias by spatial frequency."""
+    """Draw the powers of signal, noise, noise left and bias by spatial frequency.
+
+    Beyond the last ring with signal, bias is all of a signal that is not known, and neither is drawn.
+    """
     chart = Chart("spectrum", "Power of signal, noise, residual noise and bias by spatial frequency")
+    end = rings_with_signal(rings)
+    everywhere = len(rings.frequency)
     curves = (
-        (rings.noise, "raw noise", GREY, "--"),
-        (rings.signal, "signal", INK, "-"),
-        (rings.bias, "bias", VERMILION, "-"),
-        (rings.residual, "noise left", BLUE, "-."),
+        (rings.signal, end, "signal", INK, "-"),
+        (rings.noise, everywhere, "raw noise", GREY, "--"),
+        (rings.bias, end, "bias", VERMILION, (0, (1, 0.8))),
+        (rings.residual, everywhere, "noise left", BLUE, "-."),
     )
     with chart.axes(width=HALF, height=3.5) as (axes,):
-        lowest, highest = np.inf, 0.0
-        for values, label, color, style in curves:
-            median = _smooth(np.nanmedian(values, axis=0))
-            positive = np.where(median > 0, median, np.nan)
-            axes.plot(rings.frequency, positive, color=color, linestyle=style, label=label)
-            if np.isfinite(positive).any():
-                highest = max(highest, float(np.nanmax(positive)))
-                lowest = min(lowest, float(np.nanmedian(positive)))
+        drawn = []
+        for values, stop, label, color, style in curves:
+            median = _smooth(_quantile(values, 50))[:stop]
+            drawn.append(np.where(median > 0, median, np.nan))
+            axes.plot(rings.frequency[:stop], drawn[-1], color=color, linestyle=style, label=label)
+        bounds = np.concatenate([values[:end] for values in drawn])
+        bounds = bounds[np.isfinite(bounds)]
         axes.set(yscale="log", ylabel="power of one half / σ²")
-        if 0 < lowest < highest:
-            axes.set_ylim(lowest / 30, highest * 3)
+        if bounds.size:
+            axes.set_ylim(bounds.min() / 4, max(bounds.max(), _highest(drawn[1])) * 2)
         _by_frequency(axes, rings)
-        axes.legend(loc="upper right", ncols=2, columnspacing=1.2)
+        _legend(axes, columns=4)
     return chart.svg
+
+
+def rings_with_signal(rings: Rings) -> int:
+    """Return how many rings, from the lowest on, have a median raw FRC that can be told from noise.
+
+    The noise of that curve is taken from the differences of neighbouring rings, so that zeros of the CTF,
+    which are smooth, are passed over.
+    """
+    curve = _quantile(rings.frc_raw, 50)
+    if len(curve) < 2:
+        return len(curve)
+    noise = 1.4826 * float(np.median(np.abs(np.diff(curve)))) / np.sqrt(2)
+    clear = np.flatnonzero(_smooth(np.where(_smooth(curve) > 3 * noise, 1.0, 0.0)) > 0.5)
+    return int(clear[-1]) + 1 if clear.size else len(curve)
 
 
 def motion(micrographs: Sequence[MicrographResult]) -> str:
@@ -118,7 +141,14 @@ def motion(micrographs: Sequence[MicrographResult]) -> str:
     number = _column(micrographs, "number")
     chart = Chart("motion", "Early and late accumulated motion of each micrograph")
     with chart.axes(width=0.64 * FULL, height=3.3) as (axes,):
-        _dots(axes, number, _column(micrographs, "motion_early"), color=ORANGE, marker="^", label="early (first 4 e/Å²)")
+        _dots(
+            axes,
+            number,
+            _column(micrographs, "motion_early"),
+            color=ORANGE,
+            marker="^",
+            label="early (first 4 e/Å²)",
+        )
         _dots(axes, number, _column(micrographs, "motion_late"), color=BLUE, marker="o", label="late (after)")
         axes.set(ylabel="length of the path / Å", ylim=(0, None))
         _by_micrograph(axes, len(number))
@@ -142,7 +172,9 @@ def track(positions: Values) -> str:
             limits(middle - reach, middle + reach)
         axes.set_aspect("equal", adjustable="box")
         axes.invert_yaxis()  # row 0 is shown on top, as in the images
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1.0, handletextpad=0.2)
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1.0, handletextpad=0.2
+        )
     return chart.svg
 
 
@@ -157,11 +189,7 @@ def pick_counts(micrographs: Sequence[MicrographResult]) -> str:
         else:
             _dots(axes, number, counts, color=BLUE, marker="o", label="")
         median = float(np.median(counts))
-        axes.axhline(median, color=INK, linewidth=1, linestyle="--")
-        axes.annotate(
-            f"median {median:g}", (1, median), xycoords=("axes fraction", "data"), xytext=(0, 3),
-            textcoords="offset points", ha="right", va="bottom", fontsize=8.5,
-        )  # fmt: skip
+        _reference(axes, median, f"median {median:g}")
         axes.set(ylabel="picks", ylim=(0, 1.12 * max(counts.max(), 1)))
         _by_micrograph(axes, len(micrographs))
     return chart.svg
@@ -195,10 +223,33 @@ def _dots(
 
 
 def _band(axes: Axes, x: Values, curves: Curves, *, color: str, label: str, linestyle: str = "-") -> None:
-    low, median, high = (_smooth(v) for v in np.nanpercentile(curves, (10, 50, 90), axis=0))
+    low, median, high = (_smooth(_quantile(curves, share)) for share in (10, 50, 90))
     if len(curves) > 2:
         axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0)
     axes.plot(x, median, color=color, label=label, linestyle=linestyle)
+
+
+def _reference(axes: Axes, y: float, text: str) -> None:
+    """Draw a dashed level with a note at its right end."""
+    axes.axhline(y, color=INK, linewidth=1, linestyle="--")
+    axes.annotate(
+        text,
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=8.5,
+    )
+
+
+def _quantile(curves: Curves, percent: float) -> Values:
+    """Return a percentile of each ring over the micrographs where it is known; NaN where none is."""
+    known = np.isfinite(curves).any(axis=0)
+    values = np.full(curves.shape[1], np.nan)
+    values[known] = np.nanpercentile(curves[:, known], percent, axis=0)
+    return values
 
 
 def _smooth(values: Values) -> Values:
@@ -211,7 +262,14 @@ def _smooth(values: Values) -> Values:
 
 
 def _legend(axes: Axes, *, columns: int) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, handletextpad=0.3)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        borderaxespad=0.2,
+        handletextpad=0.5,
+        columnspacing=1.4,
+    )
 
 
 def _by_micrograph(axes: Axes, count: int) -> None:

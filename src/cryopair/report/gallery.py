@@ -25,7 +25,7 @@ _PLACES = (
     ("upper quartile", 0.25),
     ("lower quartile", 0.75),
 )
-"""Which micrographs, as places in the order of falling raw SNR; the first ones matter most when there are few."""
+"""Which micrographs: places in the order of falling raw SNR, the ones that matter most first."""
 _RAW_DEVIATIONS = 3.0
 _DENOISED_DEVIATIONS = 4.0
 _SCALE_BARS = (50, 100, 200, 500, 1000, 2000, 5000, 10000)  # Å
@@ -119,4 +119,5 @@ def _picks(star: str | None) -> list[tuple[float, float]]:
     if star is None:
         return []
     table = read_coordinate_table(star)
-    return list(zip(table.floats("rlnCoordinateX").tolist(), table.floats("rlnCoordinateY").tolist(), strict=True))
+    x, y = table.floats("rlnCoordinateX").tolist(), table.floats("rlnCoordinateY").tolist()
+    return list(zip(x, y, strict=True))

@@ -39,7 +39,7 @@ def shrink(image: npt.NDArray, width: int) -> Floats:
 
 
 def contrast(image: npt.NDArray, *, deviations: float) -> tuple[float, float]:
-    """Return the values to show black and white: the median and so many robust standard deviations to each side.
+    """Return the values to show black and white: the median, and so many robust deviations to each side.
 
     The deviation is from the median absolute deviation, so that ice and carbon on a part of the image do not
     take the contrast from the rest.
@@ -90,7 +90,7 @@ def contact_sheet(names: Sequence[str], *, columns: int, side: int, gap: int = 6
 
 
 def choose_particles(names: Sequence[str], count: int, *, seed: int = 0) -> list[str]:
-    """Choose particles at random, without preference, in their order; stacks that are gone are passed over."""
+    """Choose particles at random, and give them in their order; stacks that are gone are passed over."""
     order = np.random.default_rng(seed).permutation(len(names))
     chosen: list[int] = []
     for index in map(int, order):

@@ -17,8 +17,8 @@ EARLY_DOSE = 4.0
 def accumulated_motion(row: Row, optics: Row) -> tuple[float, float]:
     """Return the early and late length of a micrograph's drift in Å; NaN when it is not known.
 
-    Taken from ``rlnAccumMotionEarly`` and ``rlnAccumMotionLate`` (pixels of the raw movie), or computed from the
-    motion STAR in the same way, since CtfFind jobs drop these columns.
+    Taken from ``rlnAccumMotionEarly`` and ``rlnAccumMotionLate`` (pixels of the raw movie), or computed from
+    the motion STAR in the same way, since CtfFind jobs drop these columns.
 
     Parameters
     ----------

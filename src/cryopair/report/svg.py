@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ FAINT = "#dfe4ea"
 FULL, HALF = 10.4, 5.1
 """Widths of charts in inches: of the page, and of half of it."""
 
-_STYLE = {
+_STYLE: Any = {  # newer stubs of matplotlib want literal keys
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,

@@ -1,0 +1,197 @@
+"""The page: self-contained, reproducible, safe, and whole whatever is missing."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryopair.report.curves import Rings
+from cryopair.report.data import read_results
+from cryopair.report.figures import rings_with_signal, snr_and_bias
+from cryopair.report.page import ROWS, render_page, write_report
+
+MODEL = Path("cryopair/models/v1-0123abcd")
+SECTIONS = ["numbers", "gallery", "quality", "training", "motion", "particles", "micrographs", "failures"]
+SECTIONS += ["provenance"]
+_VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about, and checks that elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.fragments: list[str] = []
+        self.sections: list[str] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _VOID:
+            self._open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("src", "href", "xlink:href"):
+                (self.fragments if (value or "").startswith("#") else self.references).append(value or "")
+        if tag == "section":
+            self.sections.append(dict(attrs)["id"] or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def written(output: Path) -> Page:
+    write_report(output, model=MODEL)
+    return Page((output / "report.html").read_text(encoding="utf-8"))
+
+
+def test_everything_is_there(session: Path) -> None:
+    page = written(session)
+    assert page.sections == SECTIONS
+    assert "Denoising works on these data." in page.text
+    assert "−7.5 → 7.2 dB" in page.text  # medians of the six; 7.25 is rounded to even
+    assert "1 of 7 failed" in page.text
+    assert "15 12 px of 4 Å/px: boxes of 48 Å" in page.text
+    assert "99.0 %" in page.text  # of the loss is noise: 1 - 0.0101 / 1.01
+
+
+def test_nothing_is_asked_of_the_network(session: Path) -> None:
+    page = written(session)
+    text = (session / "report.html").read_text(encoding="utf-8")
+    assert page.references and all(reference.startswith("data:") for reference in page.references)
+    assert not re.search(r"https?:|file:|@import|//[a-z]+\.", text)
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
+    # and links and ids fit
+    assert [i for i, count in Counter(page.ids).items() if count > 1] == []
+    assert {fragment[1:] for fragment in page.fragments} <= set(page.ids)
+
+
+def test_equal_results_are_equal_bytes(session: Path) -> None:
+    write_report(session, model=MODEL)
+    before = (session / "report.html").read_bytes()
+    write_report(session, model=MODEL)
+    assert (session / "report.html").read_bytes() == before
+    assert not re.search(rb"20\d\d-\d\d-\d\d", before)
+
+
+def test_names_are_text_and_picks_are_circles_of_two_thirds_of_the_box(session: Path) -> None:
+    write_report(session, model=MODEL)
+    text = (session / "report.html").read_text(encoding="utf-8")
+    assert "Movies/&lt;m7&gt;.tiff: has 11 frames" in text and "<m7>" not in text
+    circles = re.findall(r'<circle cx="(\d+)" cy="(\d+)" r="([\d.]+)"', text)
+    assert len(circles) == 3 + 0 + 2 + 5 + 1  # the sixth is not in the gallery
+    assert {radius for *_, radius in circles} == {"8.0"}  # box 24 px
+    assert ("14", "20", "8.0") in circles
+
+
+def _lose(*names: str) -> Callable[[Path], None]:
+    def lose(output: Path) -> None:
+        for name in names:
+            (output / name).unlink()
+
+    return lose
+
+
+def _no_training_curve(output: Path) -> None:
+    (MODEL / "training.csv").unlink()
+
+
+def _bare_card(output: Path) -> None:
+    card = json.loads((MODEL / "model.json").read_text())
+    kept = ("format_version", "sha256", "architecture", "pixel_size")
+    (MODEL / "model.json").write_text(json.dumps({key: card[key] for key in kept}))
+
+
+def _no_figures(output: Path) -> None:
+    header, *rows = (output / "quality.csv").read_text().splitlines()
+    (output / "quality.csv").write_text(
+        "\n".join([header, *(row.split(",")[0] + ",,," for row in rows)]) + "\n"
+    )
+    header, *rows = (output / "quality_rings.csv").read_text().splitlines()
+    empty = [",".join(row.split(",")[:3]) + ",,,,,," for row in rows]
+    (output / "quality_rings.csv").write_text("\n".join([header, *empty]) + "\n")
+
+
+def _no_images(output: Path) -> None:
+    for path in [*output.glob("denoised/**/*.mrc"), *output.glob("particles/**/*.mrcs")]:
+        path.unlink()
+
+
+def _no_motion(output: Path) -> None:
+    for path in Path("MotionCorr").rglob("*.star"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "without", "says"),
+    [
+        (_lose("coordinates.star", "particles.star"), {"particles"}, "Denoising works"),
+        (_lose("particles.star"), set(), "median 2.5 a micrograph"),
+        (_no_training_curve, set(), "The model came without a training curve."),
+        (_bare_card, set(), "abababababab"),
+        (_lose("failed.star"), set(), "None: every micrograph came through"),
+        (_no_figures, set(), "The quality was not measured."),
+        (_lose("quality.csv", "quality_rings.csv"), set(), "No micrograph's signal-to-noise ratio"),
+        (_no_images, {"gallery"}, "Denoising works"),
+        (_no_motion, {"motion"}, "Denoising works"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_left_out(
+    session: Path, change: Callable[[Path], None], without: set[str], says: str
+) -> None:
+    change(session)
+    page = written(session)
+    assert set(SECTIONS) - set(page.sections) == without
+    assert says in page.text
+    assert {"nan", "None"}.isdisjoint(page.text.split())
+
+
+def test_long_sessions(session: Path) -> None:
+    results = read_results(session, model=MODEL)
+    many = [replace(results.micrographs[i % 6], number=i + 1) for i in range(ROWS + 500)]
+    assert len(snr_and_bias(many)) < 500_000
+    text = Page(render_page(replace(results, micrographs=many))).text
+    assert "The first 2,000 of 2,500 are shown" in text
+
+
+def test_unknown_figures_are_dashes(session: Path) -> None:
+    results = read_results(session, model=MODEL)
+    lone = replace(results.micrographs[0], snr_raw=math.nan, bias=math.nan, picks=None)
+    text = render_page(replace(results, micrographs=[lone, *results.micrographs[1:]]))
+    row = re.search(r'<tr><td data-value="1">.*?</tr>', text)
+    assert row is not None
+    assert re.findall(r'<td data-value="">(.*?)</td>', row[0]) == ["–", "–", "–"]
+
+
+def test_signal_ends_where_the_frc_is_noise() -> None:
+    rng = np.random.default_rng(1)
+    frc = np.where(np.arange(200) < 50, 0.8, 0.0) + 0.02 * rng.normal(size=(9, 200))
+    same = np.ones((9, 200))
+    rings = Rings(np.arange(200) / 800, frc, frc, same, same, same, same)
+    assert abs(rings_with_signal(rings) - 50) <= 3
