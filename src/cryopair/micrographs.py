@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from .errors import BadFileError, CryopairError
+from .errors import BadFileError, CryopairError, UsageError
 from .formats.star import Table, read_star, require, write_star
 
 FAILED_LABELS = ("rlnMicrographName", "cryopairStage", "cryopairReason")
@@ -112,7 +112,8 @@ def process(
     stage : str
         Name of the stage, for the progress bar and the list of failures.
     work : callable
-        Takes a row, returns the new values of `columns`; raises `CryopairError` for a bad micrograph.
+        Takes a row, returns the new values of `columns`; raises `CryopairError` for a bad micrograph, or
+        `UsageError` for a wrong setting, which stops the stage.
     columns : tuple of str
         Labels that this stage sets.
 
@@ -134,20 +135,32 @@ def process(
         try:
             results.append(work(row))
             done.append(index)
+        except UsageError:
+            raise  # no other micrograph would fare better
         except CryopairError as error:
             name = row["rlnMicrographName"]
             failed.append(dict(zip(FAILED_LABELS, (name, stage, _plain(str(error))), strict=True)))
             tqdm.write(f"{stage}: {name} failed: {error}", file=sys.stderr)
-            if len(failed) > max(MAX_FAILED * len(micrographs.table), ALWAYS_TOLERATED):
-                raise CryopairError(
-                    f"{stage}: stopped, because more than {MAX_FAILED:.0%} of {len(micrographs.table)} "
-                    f"micrographs failed. The last one: {error}"
-                ) from error
+            stop_if_most_fail(stage, failed=len(failed), total=len(micrographs.table), last=str(error))
     table = micrographs.table.select(done)
     for column in columns:
         table[column] = [result[column] for result in results]
     losses = Table.concatenate([micrographs.failed, Table.from_rows(failed, FAILED_LABELS)])
     return Micrographs(micrographs.optics, table, losses)
+
+
+def stop_if_most_fail(stage: str, *, failed: int, total: int, last: str) -> None:
+    """Stop a stage that is failing wholesale.
+
+    Raises
+    ------
+    CryopairError
+        When more than `MAX_FAILED` of the micrographs (and more than `ALWAYS_TOLERATED`) have failed.
+    """
+    if failed > max(MAX_FAILED * total, ALWAYS_TOLERATED):
+        raise CryopairError(
+            f"{stage}: stopped, because more than {MAX_FAILED:.0%} of {total} micrographs failed. The last one: {last}"
+        )
 
 
 def mirrored(name: str) -> PurePosixPath:

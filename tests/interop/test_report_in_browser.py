@@ -21,9 +21,10 @@ READER = """
 <script>
 addEventListener("load", () => {
   const seen = [];
-  const visible = () => [...document.querySelectorAll(".view")].filter((v) => v.offsetParent).map((v) => v.id).join();
-  const column = (n) => [...document.querySelectorAll("#table tbody tr")].map((r) => r.cells[n].textContent).join();
-  const heading = (n) => document.querySelectorAll("#table thead button")[n];
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const visible = () => all(".view").filter((v) => v.offsetParent).map((v) => v.id).join();
+  const column = (n) => all("#table tbody tr").map((row) => row.cells[n].textContent).join();
+  const heading = (n) => all("#table thead button")[n];
   const picks = () => document.querySelector(".view:not([hidden]) .picks").getClientRects().length > 0;
   seen.push(visible());
   document.querySelector("input[value=view-5]").click();
@@ -42,37 +43,35 @@ addEventListener("load", () => {
   seen.push(document.activeElement === heading(1));
   seen.push(document.documentElement.scrollWidth <= innerWidth);
   seen.push([...document.images].every((image) => image.naturalWidth > 0));
-  fetch("other.txt").then(() => seen.push("fetched"), () => seen.push("no network"))
-    .then(() => { document.title = seen.join("|"); });
+  addEventListener("securitypolicyviolation", (event) => {
+    document.title = [...seen, event.effectiveDirective].join("|");
+  });
+  new Image().src = "https://example.org/spy.png";
 });
 </script>
 """
 
 
-def browse(page: Path, profile: Path) -> tuple[str, str]:
-    """Load a page and return its title in the end and what the browser logged."""
+def browse(page: Path, folder: Path) -> tuple[str, str]:
+    """Load a page and return its title in the end and what the browser logged.
+
+    Headless Chromium hangs on starting once in a while, with its helpers, whatever the page: then once more.
+    """
     quiet = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
     quiet += ["disable-component-update", "disable-sync", "enable-logging=stderr", "window-size=1200,900"]
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            *(f"--{option}" for option in quiet),
-            f"--user-data-dir={profile}",
-            "--virtual-time-budget=3000",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    out, log = folder / "dom.html", folder / "log.txt"
+    for attempt in ("first", "second"):
+        profile = f"--user-data-dir={folder / attempt}"
+        options = ["--headless", "--no-sandbox", *(f"--{option}" for option in quiet), profile]
+        command = ["timeout", "60", str(CHROMIUM), *options, "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+        with out.open("w") as stdout, log.open("w") as stderr:
+            code = subprocess.run(command, stdout=stdout, stderr=stderr, check=False).returncode
+        if code != 124:  # that of `timeout`
+            break
+    assert code == 0, log.read_text()
+    title = re.search(r"<title>(.*?)</title>", out.read_text(encoding="utf-8"), re.DOTALL)
     assert title is not None
-    return title[1], done.stderr
+    return title[1], log.read_text()
 
 
 @pytest.fixture
@@ -84,25 +83,21 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     made.make_session()
     quality = made.OUT / "quality.csv"
-    quality.write_text(
-        quality.read_text().replace("-5.0,9.0", ",9.0")
-    )  # the second one's raw SNR is not known
+    quality.write_text(quality.read_text().replace("-5.0,9.0", ",9.0"))  # the second one's raw SNR is not known
     write_report(made.OUT, model=made.MODEL)
     return tmp_path / made.OUT / "report.html"
 
 
 def test_the_page_opens_without_a_word(report: Path, tmp_path: Path) -> None:
-    title, log = browse(report, tmp_path / "profile")
+    title, log = browse(report, tmp_path)
     assert title == "cryopair report: cryopair"
     assert "CONSOLE" not in log
 
 
 def test_a_reader_can_use_it(report: Path, tmp_path: Path) -> None:
     page = report.with_name("read.html")
-    page.write_text(
-        report.read_text(encoding="utf-8").replace("</body>", READER + "</body>"), encoding="utf-8"
-    )
-    title, _ = browse(page, tmp_path / "profile")
+    page.write_text(report.read_text(encoding="utf-8").replace("</body>", READER + "</body>"), encoding="utf-8")
+    title, _ = browse(page, tmp_path)
     assert title.split("|") == [
         "view-3",  # the median is shown first
         "view-5",
@@ -116,5 +111,5 @@ def test_a_reader_can_use_it(report: Path, tmp_path: Path) -> None:
         "true",  # headings take the keyboard's focus
         "true",  # nothing is wider than the window
         "true",  # all images are shown
-        "no network",  # the page's own policy forbids it
+        "img-src",  # the page's own policy refuses what is not in the page
     ]

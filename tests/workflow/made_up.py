@@ -11,7 +11,7 @@ from cryopair.simulate.project import simulate_project
 
 SOURCE = "CtfFind/job003/micrographs_ctf.star"
 MOVIES = 5
-SETTINGS = {"shards.size": "3", "training.steps": "6", "extraction.box": "96"}
+SETTINGS = {"shards.size": "8", "training.steps": "6", "extraction.box": "96"}
 FRAMES, SHAPE = 6, (320, 384)
 
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from ..device import fast_precision
 from ..errors import CryopairError
-from .device import fast_precision
 from .network import UNet
 from .normalise import Normalisation
 

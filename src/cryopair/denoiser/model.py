@@ -1,6 +1,4 @@
-"""Model files: weights as safetensors beside a card that says where they came from.
-
-The card holds no dates and no host names: the same training gives the same bytes. Nothing is ever unpickled.
+"""Model files: weights as safetensors beside a card. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -9,7 +7,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -17,13 +14,10 @@ import torch
 from .. import __version__
 from ..errors import BadFileError, UsageError
 from ..formats.atomic import atomic_path, sealed_path, write_text
+from .card import CARD, FORMAT_VERSION, Card, read_card
 from .network import UNet
 
-FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
-CARD = "model.json"
-
-Card = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ def load_model(path: str | Path) -> Model:
         When a file is missing, is of a newer format, or is not what the card says.
     """
     path = Path(path)
-    if path.suffix not in ("", ".safetensors") and not path.is_dir():
+    if path.suffix != ".safetensors" and not path.is_dir() and (path.suffix or path.exists()):
         raise UsageError(
             f"{path}: is not a cryopair model; expected a folder with {WEIGHTS} and {CARD}. Other weight files "
             "can run code when they are opened, and are not read."
@@ -127,26 +121,3 @@ def load_model(path: str | Path) -> Model:
     network = UNet(**architecture)
     network.load_state_dict(safetensors.torch.load(content))
     return Model(network.eval(), card)
-
-
-def read_card(path: Path) -> Card:
-    """Read and check the card of a model.
-
-    Raises
-    ------
-    BadFileError
-        When it is missing, is no card, or is of another format version.
-    """
-    try:
-        card: Card = json.loads(path.read_text(encoding="utf-8"))
-        found, _ = card["format_version"], (card["sha256"], card["architecture"], card["pixel_size"])
-    except FileNotFoundError:
-        raise BadFileError(path, "no such file", expected="the card of a model") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadFileError(path, f"is not the card of a model ({error})") from None
-    if found != FORMAT_VERSION:
-        raise BadFileError(
-            path, f"has format version {found}", expected=f"version {FORMAT_VERSION}", fix="Update cryopair."
-        )
-    return card
-

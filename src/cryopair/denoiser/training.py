@@ -23,11 +23,12 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from ..device import fast_precision
 from ..errors import CryopairError, UsageError
 from ..formats.atomic import write_text
-from .device import fast_precision
+from .card import CARD, Card, read_card
 from .inference import denoise_normalised
-from .model import CARD, Card, Model, read_card, save_model
+from .model import Model, save_model
 from .network import UNet
 from .pairs import OpenPair, batches, crop_side, open_pairs
 from .training_set import check_pixel_sizes, file_hash, read_manifest

@@ -17,7 +17,7 @@ from ..errors import BadFileError, UsageError
 from ..formats.atomic import sealed_path
 from ..formats.mrc import read_mrc_info
 from ..formats.star import Table, read_star, require, write_star
-from ..micrographs import Micrographs, Row
+from ..micrographs import Micrographs, Row, stop_if_most_fail
 
 BLOCK = "training_pairs"
 SHARDS_BLOCK = "training_shards"
@@ -85,10 +85,14 @@ def freeze_training_set(
     ------
     UsageError
         When there are fewer than `FEWEST_PAIRS`, or the pixel sizes differ.
+    CryopairError
+        When too many of the micrographs have failed.
     BadFileError
         When a half is missing or the halves of a pair differ in size.
     """
     rows = [(part, row) for part in halves for row in part.table.rows()]
+    lost = [reason for part in halves for reason in part.failed["cryopairReason"]]
+    stop_if_most_fail("freeze", failed=len(lost), total=len(rows) + len(lost), last=lost[-1] if lost else "")
     if len(rows) < FEWEST_PAIRS:
         raise UsageError(
             f"{len(rows)} even/odd pairs are too few to train on; at least {FEWEST_PAIRS} are needed, and "

@@ -93,7 +93,7 @@ def find_bad_pixels(motion: Motion, gain: npt.NDArray[np.float32] | None, root: 
     """
     mask = np.zeros((motion.height, motion.width), dtype=bool)
     x, y = motion.hot_pixels[:, 0], motion.hot_pixels[:, 1]
-    if len(x) and not (0 <= x.min() and x.max() < motion.width and 0 <= y.min() and y.max() < motion.height):
+    if len(x) and not (x.min() >= 0 and x.max() < motion.width and y.min() >= 0 and y.max() < motion.height):
         raise BadFileError(
             motion.movie, "has hot pixels listed outside the frame", expected=f"{motion.width} x {motion.height} px"
         )

@@ -71,10 +71,10 @@ def pick_particles(image: npt.NDArray, *, pixel_size: float, diameter: float) ->
         return _no_picks()
     response = _response(small, width)
     rows, columns = _maxima(response, width)
-    clean = ~_contaminated(small, width)[rows, columns]
-    rows, columns = rows[clean], columns[clean]
     if not len(rows):
         return _no_picks()
+    clean = ~_contaminated(small, width, response, rows, columns)
+    rows, columns = rows[clean], columns[clean]
     heights = response[rows, columns]
     low, high = _limits(heights)
     sticking_out = heights >= low
@@ -137,10 +137,21 @@ def _refined(response: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[
     return rows + down, columns + right
 
 
-def _contaminated(image: Floats, width: float) -> npt.NDArray[np.bool_]:
-    """Return where the image, blurred until particles are faint, is far darker than it usually is."""
-    dark = gaussian_filter(image, _WIDE * width) - gaussian_filter(image, _BLUR * width)
-    return dark - np.median(dark) > _OUTLIER * _deviation(dark)
+def _contaminated(
+    image: Floats, width: float, response: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Return which candidates lie where the image, blurred until particles are faint, is far darker than usual.
+
+    Where particles are few, each of them is darker than the rest of the image, so that contamination must also
+    be darker than a typical particle.
+    """
+    blurred = gaussian_filter(image, _WIDE * width) - gaussian_filter(image, _BLUR * width)
+    dark = (blurred - np.median(blurred))[rows, columns]
+    heights = response[rows, columns]
+    low, high = _limits(heights)
+    typical = float(np.median(dark[(heights >= low) & (heights < high)]))
+    contaminated: npt.NDArray[np.bool_] = dark > max(_OUTLIER * _deviation(blurred), _TOO_DARK * typical)
+    return contaminated
 
 
 def _deviation(values: Floats) -> float:
@@ -166,7 +177,7 @@ def _limits(heights: Floats) -> tuple[float, float]:
     there are next to no ripples that threshold splits the particles, so the guess is mended until it agrees
     with itself.
     """
-    low, high = _otsu(np.sort(np.sqrt(heights))) ** 2, np.inf
+    low, high = _between_ripples_and_particles(heights), np.inf
     for _ in range(_ROUNDS):
         typical = float(np.median(heights[(heights >= low) & (heights < high)]))
         new = _TOO_FAINT * typical, _TOO_DARK * typical
@@ -176,10 +187,14 @@ def _limits(heights: Floats) -> tuple[float, float]:
     return low, high
 
 
-def _otsu(ordered: Floats) -> float:
-    """Return the smallest value of the upper of two classes of ordered values."""
-    count = np.arange(1, len(ordered))
-    below = np.cumsum(ordered)[:-1] / count
-    above = (ordered.sum() - np.cumsum(ordered)[:-1]) / (len(ordered) - count)
-    between = count * (len(ordered) - count) * (above - below) ** 2
-    return float(ordered[int(np.argmax(between)) + 1]) if len(between) else float(ordered[0])
+def _between_ripples_and_particles(heights: Floats) -> float:
+    """Return the smallest height of the upper of two classes, by Otsu's threshold on square roots."""
+    ordered = np.sort(heights)
+    roots = np.sqrt(ordered)
+    count = np.arange(1, len(roots))
+    if not len(count):
+        return float(ordered[0])
+    below = np.cumsum(roots)[:-1] / count
+    above = (roots.sum() - np.cumsum(roots)[:-1]) / (len(roots) - count)
+    between = count * (len(roots) - count) * (above - below) ** 2
+    return float(ordered[int(np.argmax(between)) + 1])

@@ -72,9 +72,7 @@ def read_rings(path: Path) -> Rings | None:
             if place % step == 0:
                 rows = list(lines)
                 frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
-                found.append(
-                    (frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES]))
-                )
+                found.append((frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES])))
     usual, _ = Counter(frequency for frequency, _ in found).most_common(1)[0]
     values = np.stack([curves for frequency, curves in found if frequency == usual], axis=1)
     return Rings(np.array(usual), *values)

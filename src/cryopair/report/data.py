@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from ..denoiser.model import CARD, Card, read_card
+from ..denoiser.card import CARD, Card, read_card
 from ..denoiser.training_set import file_hash, read_manifest
 from ..formats.coordinates import read_coordinate_table
 from ..formats.star import Table, read_star
@@ -267,9 +267,7 @@ def _settings(output: Path) -> str | None:
         return None
     text = SETTINGS.read_text(encoding="utf-8")
     values = yaml.safe_load(text)
-    mine = (
-        isinstance(values, Mapping) and Path(str(values.get("output", output))).resolve() == output.resolve()
-    )
+    mine = isinstance(values, Mapping) and Path(str(values.get("output", output))).resolve() == output.resolve()
     return text if mine else None
 
 

@@ -31,9 +31,7 @@ def training_curve(history: Sequence[dict[str, float]]) -> str:
     chart = Chart("training", "Loss, excess error and SNR on held-out pairs against training step")
     with chart.axes(width=FULL, height=2.9, columns=3) as (left, middle, right):
         left.plot(step, loss, color=GREY, marker="o", markersize=3.5, linestyle="--")
-        left.set(
-            title="Bare loss", ylabel="mean squared error / σ²", ylim=(0, 1.15 * max(_highest(loss), 0.1))
-        )
+        left.set(title="Bare loss", ylabel="mean squared error / σ²", ylim=(0, 1.15 * max(_highest(loss), 0.1)))
         middle.plot(step, excess, color=VERMILION, marker="o", markersize=3.5)
         middle.set(title="Excess error", ylabel="mean squared error / σ²")
         if _highest(-excess) < 0:
@@ -71,7 +69,7 @@ def snr_and_bias(micrographs: Sequence[MicrographResult]) -> str:
                     zorder=4,
                 )
         top.set(ylabel="SNR / dB")
-        _legend(top, columns=3)
+        _legend(top, columns=3, markers=_marker_scale(len(number)))
         _reference(bottom, -3, f"{MINUS}3 dB: half of the signal")
         low, high = bottom.get_ylim()
         bottom.set(ylabel="bias / dB of the signal", ylim=(low, max(high, 0)))
@@ -152,7 +150,7 @@ def motion(micrographs: Sequence[MicrographResult]) -> str:
         _dots(axes, number, _column(micrographs, "motion_late"), color=BLUE, marker="o", label="late (after)")
         axes.set(ylabel="length of the path / Å", ylim=(0, None))
         _by_micrograph(axes, len(number))
-        _legend(axes, columns=2)
+        _legend(axes, columns=2, markers=_marker_scale(len(number)))
     return chart.svg
 
 
@@ -172,9 +170,7 @@ def track(positions: Values) -> str:
             limits(middle - reach, middle + reach)
         axes.set_aspect("equal", adjustable="box")
         axes.invert_yaxis()  # row 0 is shown on top, as in the images
-        axes.legend(
-            loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1.0, handletextpad=0.2
-        )
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1.0, handletextpad=0.2)
     return chart.svg
 
 
@@ -204,9 +200,7 @@ def _highest(values: Values) -> float:
     return float(finite.max()) if finite.size else 1.0
 
 
-def _dots(
-    axes: Axes, x: Values, y: Values, *, color: str, marker: str, label: str, hollow: bool = False
-) -> None:
+def _dots(axes: Axes, x: Values, y: Values, *, color: str, marker: str, label: str, hollow: bool = False) -> None:
     few = len(x) <= _FEW
     axes.scatter(
         x,
@@ -261,10 +255,16 @@ def _smooth(values: Values) -> Values:
     return np.convolve(padded, np.full(width, 1 / width), mode="valid")
 
 
-def _legend(axes: Axes, *, columns: int) -> None:
+def _marker_scale(count: int) -> float:
+    """Return how much larger markers are in the legend, where small dots could not be told apart."""
+    return 1 if count <= _FEW else 2.2
+
+
+def _legend(axes: Axes, *, columns: int, markers: float = 1) -> None:
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
+        markerscale=markers,
         ncols=columns,
         borderaxespad=0.2,
         handletextpad=0.5,

@@ -119,9 +119,7 @@ def _ring(results: Results, views: list[View]) -> dict[int, float]:
 
 def _example_track(drifting: list[MicrographResult]) -> Mapping[str, Any] | None:
     """Draw the micrograph whose motion is the median (of an even number, the larger of the middle two)."""
-    known = [
-        (m.motion_early + m.motion_late, m.number, m.label, m.motion_star) for m in drifting if m.motion_star
-    ]
+    known = [(m.motion_early + m.motion_late, m.number, m.label, m.motion_star) for m in drifting if m.motion_star]
     if not known:
         return None
     *_, label, star = sorted(known)[len(known) // 2]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, load_config
-from ..errors import CryopairError, UsageError
+from ..errors import UsageError
 from ..formats.star import read_star
 from ..sources import read_source, summarise
 from .estimate import estimate

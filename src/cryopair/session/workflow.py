@@ -18,6 +18,7 @@ from ..sources import read_source
 from .plan import new_movies, plan, sealed_shards, shard_length
 from .versions import VERSIONS
 
+
 class Session:
     """One session, as its configuration describes it.
 

@@ -47,9 +47,7 @@ def make_micrographs(project: Path) -> Callable[..., Micrographs]:
                 "rlnMicrographPixelSize": PIXEL_SIZES,
             }
         )
-        table = Table(
-            {"rlnMicrographName": names, "rlnOpticsGroup": groups, "rlnMicrographCoordinates": coordinates}
-        )
+        table = Table({"rlnMicrographName": names, "rlnOpticsGroup": groups, "rlnMicrographCoordinates": coordinates})
         return Micrographs(optics, table)
 
     return make

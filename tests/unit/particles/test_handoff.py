@@ -62,7 +62,12 @@ def test_another_field_of_view_is_refused(shape: tuple[int, int], pixel_size: fl
     with pytest.raises(BadFileError) as error:
         to_raw(picks, ROW, shape=(100, 120), pixel_size=1.0)
     message = str(error.value)
-    for part in ("picks/a_log.star", "denoised/a.mrc", f"{shape[1]} x {shape[0]} px of {pixel_size:g} Å", "120 x 100 px"):
+    for part in (
+        "picks/a_log.star",
+        "denoised/a.mrc",
+        f"{shape[1]} x {shape[0]} px of {pixel_size:g} Å",
+        "120 x 100 px",
+    ):
         assert part in message
 
 
@@ -107,7 +112,10 @@ def test_relion_4_gets_a_table_keyed_by_the_raw_micrographs(handed: Micrographs)
     blocks = read_star("handoff/picks.star")
     assert list(blocks) == ["coordinate_files"]
     assert list(blocks["coordinate_files"].rows()) == [
-        {"rlnMicrographName": f"MotionCorr/job002/Movies/{n}.mrc", "rlnMicrographCoordinates": f"handoff/Movies/{n}_log.star"}
+        {
+            "rlnMicrographName": f"MotionCorr/job002/Movies/{n}.mrc",
+            "rlnMicrographCoordinates": f"handoff/Movies/{n}_log.star",
+        }
         for n in "ab"
     ]
 

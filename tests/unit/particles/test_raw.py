@@ -12,7 +12,9 @@ from cryopair.particles.raw import looks_denoised, refuse_denoised
 
 RNG = np.random.default_rng(4)
 NOISE = RNG.normal(20, 3, (300, 410))
-PARTICLES = 2 * gaussian_filter(RNG.normal(size=NOISE.shape), 6) / gaussian_filter(RNG.normal(size=NOISE.shape), 6).std()
+PARTICLES = (
+    2 * gaussian_filter(RNG.normal(size=NOISE.shape), 6) / gaussian_filter(RNG.normal(size=NOISE.shape), 6).std()
+)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_refused_by_the_label_in_the_header(tmp_path: Path) -> None:
 def test_refused_by_name(tmp_path: Path, denoised: str) -> None:
     write_mrc(tmp_path / "a.mrc", NOISE, pixel_size=1)
     row = {"rlnMicrographName": "denoised/a.mrc", "rlnMicrographNameDenoised": denoised}
-    with pytest.raises(UsageError, match="denoised .*rlnMicrographNameDenoised names the same file.* raw "):
+    with pytest.raises(UsageError, match=r"denoised .*rlnMicrographNameDenoised names the same file.* raw "):
         refuse_denoised(row, read_mrc_info(tmp_path / "a.mrc"))
 
 

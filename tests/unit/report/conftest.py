@@ -13,6 +13,7 @@ import pytest
 from cryopair.formats.mrc import DENOISED_LABEL, write_mrc
 from cryopair.formats.star import Table, write_star
 from cryopair.motion.model import Motion, write_motion
+from cryopair.report.page import write_report
 
 OUT, MODEL = Path("cryopair"), Path("cryopair/models/v1-0123abcd")
 COUNT, HEIGHT, WIDTH, PIXEL_SIZE = 6, 96, 128, 2.0
@@ -29,6 +30,16 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_session()
     return OUT
+
+
+@pytest.fixture(scope="session")
+def whole_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The HTML of the session as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("project"))
+        make_session()
+        write_report(OUT, model=MODEL)
+        return (OUT / "report.html").read_text(encoding="utf-8")
 
 
 def raw_name(index: int) -> str:

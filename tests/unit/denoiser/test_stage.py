@@ -1,0 +1,97 @@
+"""The stage denoise and the command of the same name: what is written, and what is left alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryopair.denoiser.files import denoise_files
+from cryopair.denoiser.inference import denoise
+from cryopair.denoiser.model import Model, save_model
+from cryopair.denoiser.network import UNet
+from cryopair.denoiser.stage import denoise_micrographs, warn_pixel_size
+from cryopair.device import choose_device
+from cryopair.errors import UsageError
+from cryopair.formats.mrc import DENOISED_LABEL, read_mrc, read_mrc_info, write_mrc
+from cryopair.micrographs import Micrographs
+
+
+@pytest.fixture
+def model(tmp_path: Path, network: UNet) -> Model:
+    return save_model(tmp_path / "model", network, {"pixel_size": 1.5})
+
+
+@pytest.fixture
+def micrographs(tmp_path: Path, make_pairs: Callable[..., Micrographs]) -> Micrographs:
+    return make_pairs(tmp_path / "halves", 3, (60, 77))
+
+
+def test_denoised_micrographs_are_sums_of_denoised_halves(
+    micrographs: Micrographs, model: Model, tmp_path: Path
+) -> None:
+    done = denoise_micrographs(micrographs, model, out=tmp_path / "denoised")
+    assert done.table["cryopairModel"] == [model.hash] * 3
+    for number, row in enumerate(done.table.rows()):
+        path = row["rlnMicrographNameDenoised"]
+        assert path == str(tmp_path / f"denoised/Movies/{number:02d}.mrc")
+        halves = [read_mrc(row[f"rlnMicrographName{half}"]) for half in ("Even", "Odd")]
+        expected = sum(denoise(half, model.network) for half in halves)
+        np.testing.assert_array_equal(read_mrc(path), expected)
+        assert read_mrc(path).mean() == pytest.approx((halves[0] + halves[1]).mean(), rel=0.05)
+        info = read_mrc_info(path)
+        assert info.labels == (DENOISED_LABEL, f"cryopair: model {model.hash}")
+        assert info.denoised
+        assert info.pixel_size == pytest.approx(1.5)
+
+
+def test_a_bad_pair_costs_only_itself(micrographs: Micrographs, model: Model, tmp_path: Path) -> None:
+    write_mrc(micrographs.table["rlnMicrographNameOdd"][0], np.eye(12), pixel_size=1.5)
+    write_mrc(micrographs.table["rlnMicrographNameEven"][2], np.full((60, 77), 4.2), pixel_size=1.5)
+    done = denoise_micrographs(micrographs, model, out=tmp_path / "denoised")
+    assert done.table["rlnMicrographName"] == ["MotionCorr/job002/Movies/01.mrc"]
+    assert "00_ODD.mrc: has shape (12, 12); expected (60, 77)" in done.failed["cryopairReason"][0]
+    assert "02_EVN.mrc: is constant" in done.failed["cryopairReason"][1]
+    assert [path.name for path in (tmp_path / "denoised").rglob("*.mrc")] == ["01.mrc"]
+
+
+def test_another_pixel_size_is_warned_of(micrographs: Micrographs, model: Model) -> None:
+    micrographs.optics["rlnMicrographPixelSize"] = [1.57]
+    warn_pixel_size(micrographs, model)  # within 5 %: an error if it warned
+    micrographs.optics["rlnMicrographPixelSize"] = [1.6]
+    with pytest.warns(UserWarning, match=r"1\.6 Å/px, but model .* was trained at 1\.5 Å/px"):
+        warn_pixel_size(micrographs, model)
+
+
+def test_files_are_denoised_under_their_own_names(tmp_path: Path, model: Model) -> None:
+    image = np.random.default_rng(0).normal(50, 4, (60, 77)).astype(np.float32)
+    write_mrc(tmp_path / "a.mrc", image, pixel_size=0.83)
+    denoise_files([tmp_path / "a.mrc"], model, out=tmp_path / "out")
+    np.testing.assert_array_equal(read_mrc(tmp_path / "out/a.mrc"), denoise(image, model.network))
+    info = read_mrc_info(tmp_path / "out/a.mrc")
+    assert info.denoised
+    assert info.pixel_size == pytest.approx(0.83)
+
+
+def test_inputs_are_never_overwritten(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).normal(50, 4, (60, 77))
+    write_mrc(tmp_path / "raw/a.mrc", image, pixel_size=1)
+    write_mrc(tmp_path / "other/a.mrc", image, pixel_size=1)
+    (tmp_path / "link").symlink_to(tmp_path / "raw")
+    before = (tmp_path / "raw/a.mrc").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for out in (tmp_path / "raw", Path("raw"), tmp_path / "link", tmp_path / "other/../raw"):
+        with pytest.raises(UsageError, match=r"a\.mrc: the result would replace the input"):
+            denoise_files([tmp_path / "raw/a.mrc"], model, out=out)
+    with pytest.raises(UsageError, match=r"two of the images are called a\.mrc"):
+        denoise_files([tmp_path / "raw/a.mrc", tmp_path / "other/a.mrc"], model, out=tmp_path / "out")
+    assert (tmp_path / "raw/a.mrc").read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_devices_that_are_not_there_are_refused() -> None:
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="device 'cuda:99' is not there"):
+        choose_device("cuda:99")
+    with pytest.raises(UsageError, match="device 'tpu0' is not known"):
+        choose_device("tpu0")

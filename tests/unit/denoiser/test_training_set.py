@@ -1,0 +1,120 @@
+"""The frozen training set: spread, complete, sealed."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cryopair.denoiser.training_set import TrainingPair, file_hash, freeze_training_set, read_manifest, write_manifest
+from cryopair.errors import BadFileError, UsageError
+from cryopair.formats.mrc import write_mrc
+from cryopair.formats.star import Table
+from cryopair.micrographs import Micrographs
+
+Make = Callable[..., Micrographs]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, make_pairs: Make) -> Micrographs:
+    return make_pairs(tmp_path_factory.mktemp("many"), 40, (8, 10))
+
+
+@pytest.fixture
+def few(tmp_path: Path, make_pairs: Make) -> Micrographs:
+    return make_pairs(tmp_path / "halves", 4, (8, 10))
+
+
+def numbers(pairs: list[TrainingPair]) -> list[int]:
+    return [int(Path(pair.micrograph).stem) for pair in pairs]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_one_pair_from_each_stretch_of_the_session(many: Micrographs, seed: int) -> None:
+    chosen = numbers(freeze_training_set([many], max_pairs=8, seed=seed))
+    assert [number // 5 for number in chosen] == list(range(8))
+
+
+def test_the_seed_decides_and_nothing_else(many: Micrographs) -> None:
+    chosen = [numbers(freeze_training_set([many], max_pairs=8, seed=seed)) for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_shards_are_one_session(many: Micrographs) -> None:
+    parts = [Micrographs(many.optics, many.table.select(rows)) for rows in (range(7), range(7, 40))]
+    assert freeze_training_set(parts, max_pairs=8) == freeze_training_set([many], max_pairs=8)
+
+
+@pytest.mark.parametrize(("pairs", "held_out"), [(4, 1), (13, 1), (14, 2), (40, 4)])
+def test_every_tenth_is_held_out_and_at_least_one(many: Micrographs, pairs: int, held_out: int) -> None:
+    chosen = freeze_training_set([many], max_pairs=pairs)
+    assert Counter(pair.validate for pair in chosen) == {True: held_out, False: pairs - held_out}
+
+
+def test_pairs_are_what_is_on_disk(few: Micrographs) -> None:
+    pair = freeze_training_set([few])[2]
+    assert (pair.micrograph, pair.shape, pair.pixel_size) == ("MotionCorr/job002/Movies/02.mrc", (8, 10), 1.5)
+    assert Path(pair.even).name == "02_EVN.mrc"
+    assert (pair.hash_even, pair.hash_odd) == (file_hash(pair.even), file_hash(pair.odd))
+    assert pair.hash_even != pair.hash_odd
+
+
+def test_too_few_pairs(few: Micrographs, many: Micrographs) -> None:
+    few.table = few.table.select(range(3))
+    with pytest.raises(UsageError, match="3 even/odd pairs are too few to train on; at least 4"):
+        freeze_training_set([few])
+    with pytest.raises(UsageError, match="max_pairs is 3"):
+        freeze_training_set([many], max_pairs=3)
+
+
+def test_pixel_sizes_must_agree(few: Micrographs) -> None:
+    few.optics = Table({"rlnOpticsGroup": [1, 2], "rlnMicrographPixelSize": [1.5, 1.6]})
+    few.table["rlnOpticsGroup"] = [1, 1, 1, 2]
+    with pytest.raises(UsageError, match=r"differ in pixel size: .*00\.mrc has 1\.5 Å/px, .*03\.mrc has 1\.6 Å/px"):
+        freeze_training_set([few])
+    few.optics["rlnMicrographPixelSize"] = [1.5, 1.51]  # calibration
+    assert len(freeze_training_set([few])) == 4
+
+
+def test_bad_pairs_are_named(few: Micrographs) -> None:
+    odd = Path(few.table["rlnMicrographNameOdd"][1])
+    pixels = odd.read_bytes()
+    odd.unlink()
+    with pytest.raises(BadFileError, match=r"01_ODD\.mrc: no such file"):
+        freeze_training_set([few])
+    odd.write_bytes(pixels[:-4])
+    with pytest.raises(BadFileError, match=r"01_ODD\.mrc: is not a"):
+        freeze_training_set([few])
+
+
+def test_halves_of_different_sizes_are_refused(few: Micrographs) -> None:
+    few.table["rlnMicrographNameOdd"] = [*few.table["rlnMicrographNameOdd"][:3], few.table["rlnMicrographNameOdd"][0]]
+    other = Path(few.table["rlnMicrographNameOdd"][0])
+    write_mrc(other, [[1.0, 2.0]], pixel_size=1.5)
+    with pytest.raises(BadFileError, match=r"00_ODD\.mrc: has \(1, 2\) pixels; expected \(8, 10\)"):
+        freeze_training_set([few])
+
+
+def test_manifests_come_back(tmp_path: Path, few: Micrographs) -> None:
+    pairs = freeze_training_set([few])
+    write_manifest(tmp_path / "manifest.star", pairs, shards=["000001"])
+    assert read_manifest(tmp_path / "manifest.star") == pairs
+
+
+def test_manifests_are_sealed(tmp_path: Path, few: Micrographs) -> None:
+    path = tmp_path / "manifest.star"
+    pairs = freeze_training_set([few])
+    write_manifest(path, pairs, shards=["000001"])
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    write_manifest(path, pairs, shards=["000001"])
+    for other in ({"pairs": pairs[1:], "shards": ["000001"]}, {"pairs": pairs, "shards": ["000001", "000002"]}):
+        with pytest.raises(UsageError, match=r"manifest\.star: exists with other content, and is never overwritten"):
+            write_manifest(path, **other)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["manifest.star"]
+
+
+def test_what_is_no_manifest_is_refused(tmp_path: Path, few: Micrographs) -> None:
+    (tmp_path / "a.star").write_text("data_optics\nloop_\n_rlnOpticsGroup #1\n1\n")
+    with pytest.raises(BadFileError, match=r"a\.star: has no block data_training_pairs"):
+        read_manifest(tmp_path / "a.star")
