@@ -37,6 +37,7 @@ localrules:
     merge,
 
 
+include: "rules/common.smk"
 include: "rules/plan.smk"
 include: "rules/halves.smk"
 include: "rules/freeze.smk"
@@ -53,4 +54,6 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        lambda wildcards: [*session.merged_outputs(), f"{OUT}/report.html"] if shards() else [],
+        lambda wildcards: (
+            [*session.merged_outputs(), f"{OUT}/report.html"] if shards() else []
+        ),

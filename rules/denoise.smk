@@ -4,16 +4,10 @@ rule denoise:
         model=f"{session.model}/model.safetensors",
     output:
         f"{OUT}/denoised/{{shard}}.star",
-    params:
-        version=VERSIONS["denoise"],
-        model=session.model,
-        folder=f"{OUT}/denoised",
     log:
         f"{OUT}/logs/denoise/{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/denoise/{{shard}}.tsv"
-    message:
-        "Denoising shard {wildcards.shard}"
     conda:
         "../envs/cryopair.yaml"
     threads: 16
@@ -21,6 +15,12 @@ rule denoise:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=120,
+    params:
+        version=VERSIONS["denoise"],
+        model=subpath(input.model, parent=True),
+        folder=subpath(output[0], parent=True),
+    message:
+        "Denoising shard {wildcards.shard}"
     shell:
         "cryopair denoise --star {input.halves:q} --model {params.model:q} --out {params.folder:q}"
         " --table {output:q} > {log:q} 2>&1"

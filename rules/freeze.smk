@@ -3,16 +3,16 @@ rule freeze:
         lambda wildcards: ancient(session.tables("halves", session.training_shards())),
     output:
         session.manifest,
-    params:
-        pairs=session.config.training.pairs,
-        seed=session.config.training.seed,
     log:
         f"{OUT}/logs/freeze/{session.training_id}.log",
     benchmark:
         f"{OUT}/benchmarks/freeze/{session.training_id}.tsv"
-    message:
-        "Choosing training set {session.training_id}"
     conda:
         "../envs/cryopair.yaml"
+    params:
+        pairs=session.config.training.pairs,
+        seed=session.config.training.seed,
+    message:
+        "Choosing training set {session.training_id}"
     shell:
         "cryopair freeze {input:q} --out {output:q} --pairs {params.pairs} --seed {params.seed} > {log:q} 2>&1"

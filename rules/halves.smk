@@ -3,22 +3,26 @@ rule halves:
         f"{OUT}/plan/shards/{{shard}}.star",
     output:
         f"{OUT}/halves/{{shard}}.star",
-    params:
-        version=VERSIONS["halves"],
-        folder=f"{OUT}/halves",
-        dose_weighting="--dose-weighting" if session.config.halves.dose_weighting else "--no-dose-weighting",
     log:
         f"{OUT}/logs/halves/{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/halves/{{shard}}.tsv"
-    message:
-        "Half-sums of shard {wildcards.shard}"
     conda:
         "../envs/cryopair.yaml"
     threads: 4
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
+    params:
+        version=VERSIONS["halves"],
+        folder=subpath(output[0], parent=True),
+        dose_weighting=(
+            "--dose-weighting"
+            if session.config.halves.dose_weighting
+            else "--no-dose-weighting"
+        ),
+    message:
+        "Half-sums of shard {wildcards.shard}"
     shell:
         "cryopair halves --star {input:q} --out {params.folder:q} --table {output:q} {params.dose_weighting}"
         " > {log:q} 2>&1"

@@ -5,15 +5,10 @@ rule measure:
     output:
         table=f"{OUT}/quality/{{shard}}.csv",
         rings=f"{OUT}/quality/{{shard}}_rings.csv",
-    params:
-        version=VERSIONS["measure"],
-        model=session.model,
     log:
         f"{OUT}/logs/measure/{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure/{{shard}}.tsv"
-    message:
-        "Measuring shard {wildcards.shard}"
     conda:
         "../envs/cryopair.yaml"
     threads: 16
@@ -21,5 +16,10 @@ rule measure:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=120,
+    params:
+        version=VERSIONS["measure"],
+        model=subpath(input.model, parent=True),
+    message:
+        "Measuring shard {wildcards.shard}"
     shell:
         "cryopair measure --star {input.halves:q} --model {params.model:q} --out {output.table:q} > {log:q} 2>&1"

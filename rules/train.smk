@@ -5,16 +5,10 @@ rule train:
         weights=f"{OUT}/models/{session.training_id}/model.safetensors",
         card=f"{OUT}/models/{session.training_id}/model.json",
         curve=f"{OUT}/models/{session.training_id}/training.csv",
-    params:
-        folder=f"{OUT}/models/{session.training_id}",
-        steps=session.config.training.steps,
-        seed=session.config.training.seed,
     log:
         f"{OUT}/logs/train/{session.training_id}.log",
     benchmark:
         f"{OUT}/benchmarks/train/{session.training_id}.tsv"
-    message:
-        "Training model {session.training_id}"
     conda:
         "../envs/cryopair.yaml"
     threads: 16
@@ -22,6 +16,12 @@ rule train:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=720,
+    params:
+        folder=subpath(output.weights, parent=True),
+        steps=session.config.training.steps,
+        seed=session.config.training.seed,
+    message:
+        "Training model {session.training_id}"
     shell:
         "cryopair train --manifest {input:q} --out {params.folder:q} --steps {params.steps}"
         " --seed {params.seed} > {log:q} 2>&1"

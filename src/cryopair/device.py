@@ -36,6 +36,6 @@ def fast_precision(device: torch.device) -> AbstractContextManager[Any]:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older torch
         native = device.type == "cpu" and bool(capabilities.get("avx512_bf16"))
     return torch.autocast(device.type, torch.bfloat16) if native else nullcontext()

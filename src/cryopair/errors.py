@@ -39,9 +39,7 @@ class BadFileError(CryopairError):
         What the user can do, as an imperative sentence.
     """
 
-    def __init__(
-        self, path: str | Path, found: str, *, expected: str | None = None, fix: str | None = None
-    ) -> None:
+    def __init__(self, path: str | Path, found: str, *, expected: str | None = None, fix: str | None = None) -> None:
         self.path = Path(path)
         message = f"{path}: {found}"
         if expected:

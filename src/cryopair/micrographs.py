@@ -58,9 +58,7 @@ class Micrographs:
         for optics in self.optics.rows():
             if int(float(optics["rlnOpticsGroup"])) == int(float(row["rlnOpticsGroup"])):
                 return optics
-        raise CryopairError(
-            f"{row['rlnMicrographName']}: optics group {row['rlnOpticsGroup']} is not in data_optics."
-        )
+        raise CryopairError(f"{row['rlnMicrographName']}: optics group {row['rlnOpticsGroup']} is not in data_optics.")
 
     def pixel_size(self, row: Row) -> float:
         """Return the pixel size of a raw micrograph in Å/px."""

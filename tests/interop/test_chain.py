@@ -1,4 +1,4 @@
-"""From movies to 2D classes with real RELION at both ends: import and motion correction before, classification after."""
+"""From movies to 2D classes with real RELION at both ends: motion correction before, classification after."""
 
 import os
 import subprocess
@@ -71,7 +71,17 @@ def test_all_particles_come_from_relions_raw_micrographs(project: Path) -> None:
 def test_relion_classifies_the_particles(project: Path, relion) -> None:
     (project / "Class2D/job010").mkdir(parents=True)
     search = ("--iter", 3, "--K", 2, "--psi_step", 24, "--offset_range", 4, "--offset_step", 4, "--oversampling", 0)
-    model = ("--particle_diameter", 170, "--ctf", "--tau2_fudge", 2, "--flatten_solvent", "--zero_mask", "--norm", "--scale")
+    model = (
+        "--particle_diameter",
+        170,
+        "--ctf",
+        "--tau2_fudge",
+        2,
+        "--flatten_solvent",
+        "--zero_mask",
+        "--norm",
+        "--scale",
+    )
     files = ("--i", "cryopair/particles.star", "--o", "Class2D/job010/run", "--dont_combine_weights_via_disc", "--j", 2)
     relion("refine", *files, *search, *model, cwd=project)
     seen = read_star(project / "Class2D/job010/run_it003_data.star")["particles"]

@@ -79,7 +79,8 @@ def write_coordinate_stars(folder: str) -> list[str]:
     """Write fractional coordinates, with boxes over every edge and corner; none on the last micrograph."""
     rng = np.random.default_rng(6)
     over_the_edges = [
-        (0.0, 0.0), (0.9, 100.2), (120.6, 3.5), (WIDTH - 1.0, HEIGHT - 1.0), (WIDTH - 0.01, 60.0), (90.99, HEIGHT - 0.4),
+        (0.0, 0.0), (0.9, 100.2), (120.6, 3.5),
+        (WIDTH - 1.0, HEIGHT - 1.0), (WIDTH - 0.01, 60.0), (90.99, HEIGHT - 0.4),
         (23.99, 24.0), (24.0, 23.99), (WIDTH - 24.0, HEIGHT - 24.0), (WIDTH - 23.0, HEIGHT - 23.0),
     ]  # fmt: skip
     inner = rng.uniform([0, 0], [WIDTH, HEIGHT], (25, 2))
@@ -97,7 +98,9 @@ def write_coordinate_stars(folder: str) -> list[str]:
     return paths
 
 
-def run_relion(micrographs: Micrographs, *options: str, coordinates: str = "Picks", job: str = "Extract/job004") -> Path:
+def run_relion(
+    micrographs: Micrographs, *options: str, coordinates: str = "Picks", job: str = "Extract/job004"
+) -> Path:
     write_micrographs("micrographs_ctf.star", micrographs)
     inputs = ["--i", "micrographs_ctf.star", "--coord_dir", f"{coordinates}/", "--coord_suffix", SUFFIX]
     outputs = ["--part_star", f"{job}/particles.star", "--part_dir", f"{job}/", "--extract", *options]
@@ -193,7 +196,9 @@ def test_relion_finds_handed_off_coordinates(project):
         x, y = np.array([50.4, 60.6, 114.9]), np.array([10.0, 44.5, 84.2])  # the last is outside after rounding
         shape = (HEIGHT // 2, WIDTH // 2)
         pixel_size = 2 * micrographs.pixel_size({"rlnMicrographName": name, "rlnOpticsGroup": "1"})
-        write_coordinates(picks[-1], Coordinates(x, y, np.array([3.0, 2.0, 1.0]), f"denoised/{name}", shape, pixel_size))
+        write_coordinates(
+            picks[-1], Coordinates(x, y, np.array([3.0, 2.0, 1.0]), f"denoised/{name}", shape, pixel_size)
+        )
     micrographs.table["rlnOpticsGroup"] = [1, 1, 1]
     micrographs.table["cryopairPicks"] = picks
     handed = hand_off(micrographs, out=Path("External/job003/coordinates"))

@@ -56,9 +56,29 @@ def test_halves_add_up_to_relions_micrograph(movies: Path, relion, case: str) ->
     (movies / "Import" / job).mkdir(parents=True)
     optics = ("--optics_group_name", "og", "--angpix", 1, "--kV", voltage, "--Cs", 2.7, "--Q0", 0.1)
     relion(
-        "import", "--do_movies", *optics, "--i", pattern, "--odir", f"Import/{job}/", "--ofile", "movies.star", cwd=movies
+        "import",
+        "--do_movies",
+        *optics,
+        "--i",
+        pattern,
+        "--odir",
+        f"Import/{job}/",
+        "--ofile",
+        "movies.star",
+        cwd=movies,
     )
-    weights = ("--grouping_for_ps", 3, "--ps_size", 64, "--dose_per_frame", 1.2, "--preexposure", 0.5, "--dose_weighting", "--save_noDW")
+    weights = (
+        "--grouping_for_ps",
+        3,
+        "--ps_size",
+        64,
+        "--dose_per_frame",
+        1.2,
+        "--preexposure",
+        0.5,
+        "--dose_weighting",
+        "--save_noDW",
+    )
     output = f"MotionCorr/{job}"
     relion(
         *("run_motioncorr", "--use_own", "--j", 2, "--bfactor", 150, *weights, *options),

@@ -75,7 +75,9 @@ def test_source_errors_stop_before_anything_is_made(fresh: Project) -> None:
     result = fresh.cryopair("run")
     assert result.returncode == 1
     assert "has no block data_optics" in result.stderr
-    write_star(star, {"optics": blocks["optics"].without("rlnMicrographPixelSize"), "micrographs": blocks["micrographs"]})
+    write_star(
+        star, {"optics": blocks["optics"].without("rlnMicrographPixelSize"), "micrographs": blocks["micrographs"]}
+    )
     result = fresh.cryopair("run")
     assert result.returncode == 1
     assert "does not give the pixel size" in result.stderr

@@ -18,15 +18,15 @@ class Config(Section):
         "CtfFind/job003/micrographs_ctf.star if particles shall carry the CTF. It may grow between runs."
     )
     output: str = Field("cryopair", description="Folder for everything that is made, relative to the project.")
-    shards: Shards = Field(default_factory=Shards, description="Units of work.")
-    halves: Halves = Field(default_factory=Halves, description="Even and odd half-sums of the movies.")
+    shards: Shards = Field(Shards(), description="Units of work.")
+    halves: Halves = Field(Halves(), description="Even and odd half-sums of the movies.")
     training: Training = Field(
-        default_factory=Training, description="The denoiser; changing anything here trains a new one beside the old."
+        Training(), description="The denoiser; changing anything here trains a new one beside the old."
     )
-    denoising: Denoising = Field(default_factory=Denoising, description="What denoises the micrographs.")
-    picking: Picking = Field(default_factory=Picking, description="Particles on the denoised micrographs.")
+    denoising: Denoising = Field(Denoising(), description="What denoises the micrographs.")
+    picking: Picking = Field(Picking(), description="Particles on the denoised micrographs.")
     extraction: Extraction = Field(
-        default_factory=Extraction, description="Particles cut from the RAW micrographs; as RELION's Extract job."
+        Extraction(), description="Particles cut from the RAW micrographs; as RELION's Extract job."
     )
 
     @field_validator("output")

@@ -20,8 +20,8 @@ class Halves(Section):
 
     dose_weighting: bool = Field(
         True,
-        description="Whether the micrographs are dose-weighted sums (`cryopair init` finds out); the two halves must add up "
-        "to the micrograph.",
+        description="Whether the micrographs are dose-weighted sums (`cryopair init` finds out): the two halves must "
+        "add up to the micrograph.",
     )
 
 

@@ -37,4 +37,3 @@ def read_card(path: Path) -> Card:
             path, f"has format version {found}", expected=f"version {FORMAT_VERSION}", fix="Update cryopair."
         )
     return card
-

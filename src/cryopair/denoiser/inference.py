@@ -102,9 +102,9 @@ def denoise_normalised(
     output = torch.empty_like(padded)
     with nullcontext() if exact else fast_precision(device):
         for part in tiles(sizes, side=side, grid=network.grid, radius=network.receptive_radius):
-            denoised = network(padded[(..., *part.region)].to(device))
-            output[(..., *part.core)] = denoised[(..., *part.core_in_region)].to("cpu", torch.float32)
-    return output[(0, 0, *(slice(size) for size in image.shape))].numpy()
+            denoised = network(padded[_in_all(part.region)].to(device))
+            output[_in_all(part.core)] = denoised[_in_all(part.core_in_region)].to("cpu", torch.float32)
+    return output[0, 0][tuple(slice(size) for size in image.shape)].numpy()
 
 
 def tiles(sizes: tuple[int, ...], *, side: int, grid: int, radius: int) -> Iterator[Tile]:
@@ -141,6 +141,11 @@ def _tile_side(sizes: tuple[int, ...], network: UNet) -> int:
     longest = max(sizes)
     parts = -(-longest // LARGEST_TILE[network.dimensions])
     return _up_to_multiple(-(-longest // parts), network.grid)
+
+
+def _in_all(region: tuple[slice, ...]) -> tuple[slice, ...]:
+    """Return the index of a region in all images and channels of a batch."""
+    return (slice(None), slice(None), *region)
 
 
 def _pad_to_grid(image: torch.Tensor, grid: int) -> torch.Tensor:

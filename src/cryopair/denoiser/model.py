@@ -1,5 +1,4 @@
-"""Model files: weights as safetensors beside a card. Nothing is ever unpickled.
-"""
+"""Model files: weights as safetensors beside a card. Nothing is ever unpickled."""
 
 from __future__ import annotations
 

@@ -52,9 +52,7 @@ class UNet(nn.Module):
         self.receptive_radius = _receptive_radius(len(channels))
         cells = STEM**dimensions
         fine, coarse = list(channels[:-1]), list(channels[1:])
-        self.down = nn.ModuleList(
-            _block(i, o, dimensions) for i, o in zip([cells, *fine], channels, strict=True)
-        )
+        self.down = nn.ModuleList(_block(i, o, dimensions) for i, o in zip([cells, *fine], channels, strict=True))
         self.up = nn.ModuleList(
             _block(below + skip, skip, dimensions) for below, skip in zip(coarse, fine, strict=True)
         )

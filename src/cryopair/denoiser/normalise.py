@@ -133,9 +133,7 @@ def _block_means(image: npt.NDArray, block: int) -> npt.NDArray[np.float64]:
     return means
 
 
-def _fit_polynomial(
-    means: npt.NDArray[np.float64], shape: tuple[int, ...], block: int
-) -> npt.NDArray[np.float64]:
+def _fit_polynomial(means: npt.NDArray[np.float64], shape: tuple[int, ...], block: int) -> npt.NDArray[np.float64]:
     """Fit the Legendre polynomial to block means by iteratively reweighted least squares.
 
     The first rounds weigh by 1/|residual| (least absolute deviations: convex, so the start does not

@@ -120,7 +120,8 @@ def batches(
     """
     queue: list[int] = []
     while True:
-        inputs, targets = [], []
+        inputs: list[npt.NDArray[np.float32]] = []
+        targets: list[npt.NDArray[np.float32]] = []
         for _ in range(size):
             queue = queue or generator.permutation(len(pairs)).tolist()
             pair = pairs[queue.pop()]

@@ -56,15 +56,11 @@ def denoise_micrographs(
         even, odd = (row[f"rlnMicrographName{half}"] for half in ("Even", "Odd"))
         images = {half: read_mrc(half) for half in (even, odd)}
         if images[even].shape != images[odd].shape:
-            raise BadFileError(
-                odd, f"has shape {images[odd].shape}", expected=f"{images[even].shape}, as {even} has"
-            )
-        denoised = sum(
-            denoise(image, model.network, device=device, name=half) for half, image in images.items()
-        )
+            raise BadFileError(odd, f"has shape {images[odd].shape}", expected=f"{images[even].shape}, as {even} has")
+        first, second = (denoise(image, model.network, device=device, name=half) for half, image in images.items())
         write_mrc(
             path,
-            denoised,
+            first + second,
             pixel_size=micrographs.pixel_size(row),
             labels=(DENOISED_LABEL, f"cryopair: model {model.hash}"),
         )

@@ -194,14 +194,10 @@ def _optimise(
     """Run the schedule; return the averaged network and the lines of ``training.csv``."""
     network = UNet(channels=settings.channels).to(device)
     averaged = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=_WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, settings.steps))
     side = crop_side([*training, *held_out], settings.crop, network.grid)
-    stream = batches(
-        training, side=side, size=settings.batch, generator=np.random.default_rng(settings.seed)
-    )
+    stream = batches(training, side=side, size=settings.batch, generator=np.random.default_rng(settings.seed))
     interval = max(1, settings.steps // REPORTS)
     decay = 1 - 1 / max(1.0, _AVERAGED * settings.steps)
     history: list[dict[str, float]] = []
@@ -232,7 +228,7 @@ def _optimise(
             history.append(
                 {
                     "step": step,
-                    "learning_rate": rate,
+                    "learning_rate": float(rate),
                     "train_loss": float(np.mean(losses)),
                     "validation_mse": seen.mse,
                     "validation_excess": seen.excess,

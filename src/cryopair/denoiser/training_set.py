@@ -7,6 +7,7 @@ was trained on, and new movies do not retrain it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,7 @@ class TrainingPair:
     validate: bool
 
 
-def freeze_training_set(
-    halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0
-) -> list[TrainingPair]:
+def freeze_training_set(halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0) -> list[TrainingPair]:
     """Choose training pairs, spread evenly over all micrographs, and hold out every tenth.
 
     Parameters
@@ -102,8 +101,7 @@ def freeze_training_set(
         raise UsageError(f"max_pairs is {max_pairs}; at least {FEWEST_PAIRS} pairs are needed for training.")
     chosen = _spread(len(rows), max_pairs, seed)
     pairs = [
-        _pair(*rows[index], validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1)
-        for place, index in enumerate(chosen)
+        _pair(*rows[index], validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1) for place, index in enumerate(chosen)
     ]
     check_pixel_sizes(pairs)
     return pairs
@@ -208,7 +206,7 @@ def _spread(count: int, wanted: int, seed: int) -> list[int]:
         return list(range(count))
     edges = np.linspace(0, count, wanted + 1).astype(int)
     generator = np.random.default_rng(seed)
-    return [int(generator.integers(low, high)) for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return [int(generator.integers(low, high)) for low, high in itertools.pairwise(edges)]
 
 
 def _pair(halves: Micrographs, row: Row, *, validate: bool) -> TrainingPair:

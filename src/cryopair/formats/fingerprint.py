@@ -28,7 +28,8 @@ def fingerprint(*paths: str | Path) -> str:
 def modified(*paths: str | Path) -> str:
     """Return the modification times in ns, joined by ``+``, or `MISSING`: unchanged means nothing to look at."""
     try:
-        return "+".join(str(os.stat(path).st_mtime_ns) for path in paths)
+        # not Path.stat: Path("") is the current folder, while "" is no file
+        return "+".join(str(os.stat(path).st_mtime_ns) for path in paths)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return MISSING
 

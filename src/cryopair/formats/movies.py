@@ -74,7 +74,7 @@ def open_movie(path: str | Path) -> MovieFile:
 class _MrcMovie:
     def __init__(self, path: Path) -> None:
         self._data = map_mrc(path)
-        self.shape: tuple[int, int, int] = self._data.shape  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = self._data.shape
 
     def read(self, frame: int) -> npt.NDArray:
         return np.asarray(self._data[frame])

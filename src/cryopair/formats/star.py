@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import gemmi
 import numpy as np
@@ -183,7 +184,7 @@ def _read_block(block: gemmi.cif.Block) -> Table:
     table = Table()
     for item in block:
         if item.pair is not None:
-            label, value = item.pair
+            label, value = cast(tuple[str, str], item.pair)
             table[label.removeprefix("_")] = [gemmi.cif.as_string(value)]
         elif item.loop is not None:
             values = [gemmi.cif.as_string(value) for value in item.loop.values]

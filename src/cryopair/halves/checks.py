@@ -1,4 +1,4 @@
-"""Halves are checked, not trusted: do they belong together, and to this micrograph?"""
+"""Halves are checked, not trusted: do they belong together, and to this micrograph."""
 
 from __future__ import annotations
 
@@ -37,8 +37,6 @@ def correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float
 
 def _flattened(image: npt.NDArray[np.float32]) -> torch.Tensor:
     pooled = avg_pool2d(torch.from_numpy(image)[None, None], _BIN)
-    smooth = avg_pool2d(
-        pooled, _BACKGROUND + 1, stride=1, padding=_BACKGROUND // 2, count_include_pad=False
-    )
+    smooth = avg_pool2d(pooled, _BACKGROUND + 1, stride=1, padding=_BACKGROUND // 2, count_include_pad=False)
     flat = (pooled - smooth).to(torch.float64)
     return flat - flat.mean()

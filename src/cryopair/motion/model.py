@@ -146,9 +146,7 @@ def read_motion(path: str | Path) -> Motion:
     frames = int(float(general["rlnImageSizeZ"]))
     numbers = shifts.ints("rlnMicrographFrameNumber")
     if not np.array_equal(numbers, np.arange(1, frames + 1)):
-        raise BadFileError(
-            path, f"lists {len(numbers)} frames in data_global_shift", expected=f"frames 1 to {frames}"
-        )
+        raise BadFileError(path, f"lists {len(numbers)} frames in data_global_shift", expected=f"frames 1 to {frames}")
     global_shifts = np.stack([shifts.floats("rlnMicrographShiftX"), shifts.floats("rlnMicrographShiftY")], axis=1)
     global_shifts[(global_shifts == UNOBSERVED).any(axis=1)] = np.nan
     if not np.isfinite(global_shifts).any():
@@ -177,9 +175,7 @@ def read_motion(path: str | Path) -> Motion:
     return _with_aligned_grid(motion, blocks)
 
 
-def _read_coefficients(
-    path: str | Path, blocks: dict[str, Table], version: int
-) -> npt.NDArray[np.float64] | None:
+def _read_coefficients(path: str | Path, blocks: dict[str, Table], version: int) -> npt.NDArray[np.float64] | None:
     if version == 0:
         return None
     if version != 1:

@@ -178,7 +178,9 @@ def extract_particles(
     return Particles(particle_optics(micrographs.optics, sampling), Table.concatenate(tables), result)
 
 
-def cut_particles(image: npt.NDArray, x: npt.ArrayLike, y: npt.ArrayLike, sampling: Sampling) -> npt.NDArray[np.float32]:
+def cut_particles(
+    image: npt.NDArray, x: npt.ArrayLike, y: npt.ArrayLike, sampling: Sampling
+) -> npt.NDArray[np.float32]:
     """Cut and process the particles of one micrograph.
 
     Parameters
@@ -232,9 +234,7 @@ def _raw_image(name: str, box: int) -> npt.NDArray:
     return images[0]
 
 
-def _check_inside(
-    row: Row, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], shape: tuple[int, ...]
-) -> None:
+def _check_inside(row: Row, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
     height, width = shape
     outside = np.flatnonzero(~((x > -1) & (x < width) & (y > -1) & (y < height)))  # as truncation leaves them
     if len(outside):

@@ -120,14 +120,12 @@ class _Rings:
         self._weights = np.broadcast_to(np.where((x == 0) | (np.isclose(x, 0.5 / pixel_size)), 1.0, 2.0), radius.shape)
         self._index, self._kept = np.where(index < count, index, count), slice(first, count)
         self._count = count
-        self.frequency: Ring = np.arange(first, count) * step
+        self.frequency: Ring = np.arange(first, count, dtype=np.float64) * step
 
     def sum(self, values: npt.NDArray) -> Ring:
         """Add up values of the half-transform in each ring, shape ``(rings,)``."""
-        totals = np.bincount(
-            self._index.ravel(), weights=(values * self._weights).ravel(), minlength=self._count + 1
-        )
-        return totals[self._kept]
+        totals = np.bincount(self._index.ravel(), weights=(values * self._weights).ravel(), minlength=self._count + 1)
+        return np.asarray(totals[self._kept], dtype=np.float64)
 
 
 def _taper(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:

@@ -81,7 +81,5 @@ def _next_steps(config: Config, config_path: Path, summary: Summary) -> list[str
         goal = f"denoise, pick particles of {config.picking.diameter:g} Å, cut raw boxes of {config.extraction.box} px"
     lines = [f"Settings are in {config_path}. They say: {goal}."]
     if not summary.has_ctf and config.picking.diameter is not None:
-        lines.append(
-            "The particles will carry no CTF; for that, start from the micrographs_ctf.star of a CtfFind job."
-        )
+        lines.append("The particles will carry no CTF; for that, start from the micrographs_ctf.star of a CtfFind job.")
     return [*lines, "Next: cryopair run"]

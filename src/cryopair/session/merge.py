@@ -144,9 +144,7 @@ def _join_particles(shards: Shards, picked: Micrographs) -> Micrographs:
     particles = [shards.own(n, blocks["particles"]) for n, blocks in files.items() if "particles" in blocks]
     failed = [shards.own(n, blocks["failed"]) for n, blocks in files.items() if "failed" in blocks]
     optics = join_optics([blocks["optics"] for blocks in files.values()])
-    write_star(
-        shards.output / "particles.star", {"optics": optics, "particles": Table.concatenate(particles)}
-    )
+    write_star(shards.output / "particles.star", {"optics": optics, "particles": Table.concatenate(particles)})
     losses = Table.concatenate([Table({label: [] for label in FAILED_LABELS}), *failed])
     lost = set(losses["rlnMicrographName"])
     kept = [i for i, name in enumerate(picked.table["rlnMicrographName"]) if name not in lost]

@@ -127,9 +127,7 @@ def _new_rows(source: Micrographs, journal: Mapping[str, Row]) -> list[dict[str,
             continue
         now = fingerprint(*files)
         if now != known.get("cryopairFingerprint"):
-            new.append(
-                row | {"rlnMicrographMovieName": movie, "cryopairFingerprint": now, "cryopairModified": changed}
-            )
+            new.append(row | {"rlnMicrographMovieName": movie, "cryopairFingerprint": now, "cryopairModified": changed})
     return new
 
 

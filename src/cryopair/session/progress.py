@@ -56,9 +56,7 @@ def follow(command: Sequence[str], *, env: Mapping[str, str], log: Path, output:
     finished = threading.Event()
     with log.open("w") as stream, Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("planning", total=None, detail="")
-        watcher = threading.Thread(
-            target=lambda: _show_details(bar, task, output / "logs", finished), daemon=True
-        )
+        watcher = threading.Thread(target=lambda: _show_details(bar, task, output / "logs", finished), daemon=True)
         watcher.start()
         try:
             for line in process.stdout:

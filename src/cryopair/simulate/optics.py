@@ -66,9 +66,7 @@ def frequencies(shape: tuple[int, int], pixel_size: float) -> tuple[npt.NDArray,
     return np.fft.rfftfreq(width, pixel_size)[None, :], np.fft.fftfreq(height, pixel_size)[:, None]
 
 
-def ctf(
-    kx: npt.NDArray, ky: npt.NDArray, *, defocus: Defocus, voltage: float
-) -> npt.NDArray[np.float64]:
+def ctf(kx: npt.NDArray, ky: npt.NDArray, *, defocus: Defocus, voltage: float) -> npt.NDArray[np.float64]:
     """Return the contrast transfer function ``-sin(χ + asin A)``: negative at low frequency in underfocus.
 
     ``χ = π λ Δf(θ) k² - π/2 Cs λ³ k⁴`` with ``Δf(θ) = (U+V)/2 + (U-V)/2 cos 2(θ - angle)`` and the amplitude

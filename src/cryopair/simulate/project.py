@@ -177,9 +177,7 @@ def _claim(root: Path, settings: Settings) -> None:
     pairs = ((label, found.get(label), value) for label, value in wanted.row(0).items())
     other = [f"{label} is {old}, not {new}" for label, old, new in pairs if old != new]
     if other:
-        raise UsageError(
-            f"{root} holds a simulation with other settings ({'; '.join(other)}). Choose another folder."
-        )
+        raise UsageError(f"{root} holds a simulation with other settings ({'; '.join(other)}). Choose another folder.")
 
 
 def _write_movie(

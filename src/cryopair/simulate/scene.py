@@ -70,9 +70,7 @@ def render(
             weight=weight,
         )
     spectrum = fft.rfft2(phase) + _ice_structure(shape, settings, random)
-    spectrum *= transfer(
-        shape, pixel_size=settings.pixel_size, defocus=exposure.defocus, voltage=settings.voltage
-    )
+    spectrum *= transfer(shape, pixel_size=settings.pixel_size, defocus=exposure.defocus, voltage=settings.voltage)
     spectrum += fft.rfft2(_transmission(shape, exposure, settings, random))
     return spectrum.astype(np.complex64)
 

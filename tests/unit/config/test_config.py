@@ -1,5 +1,6 @@
 """The configuration: mistakes are named with the nearest valid key, and the files in config/ are in step."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_yaml_comes_back_equal_and_explains_every_key(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(text)
     assert load_config(tmp_path / "config.yaml") == config
     lines = [line for line in text.splitlines() if line.strip()]
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in itertools.pairwise(lines):
         if not line.lstrip().startswith("#"):
             assert above.lstrip().startswith("#"), f"{line} has no comment"
 

@@ -78,7 +78,9 @@ def test_local_motion_in_whole_pixels(root: Path, still: Motion) -> None:
 
 
 def test_tiff_and_mrc_agree(root: Path, still: Motion) -> None:
-    mrc, tiff = (sum_halves(replace(with_drift(still), movie=m), dose_weighting=True, root=root) for m in ("a.mrcs", "a.tiff"))
+    mrc, tiff = (
+        sum_halves(replace(with_drift(still), movie=m), dose_weighting=True, root=root) for m in ("a.mrcs", "a.tiff")
+    )
     assert np.array_equal(mrc.even, tiff.even)
     assert np.array_equal(mrc.odd, tiff.odd)
 

@@ -213,7 +213,7 @@ def test_one_denoised_image_by_its_label_stops_everything(make_micrographs: Make
 def test_a_denoised_image_by_its_name_stops_everything(make_micrographs: Make) -> None:
     micrographs = make_micrographs({"a": [(40, 30)]})
     micrographs.table["rlnMicrographNameDenoised"] = micrographs.table["rlnMicrographName"]
-    with pytest.raises(UsageError, match="denoised.*raw"):
+    with pytest.raises(UsageError, match=r"denoised.*raw"):
         extract_particles(micrographs, out=OUT, box=16)
 
 

@@ -65,9 +65,7 @@ def make_session() -> None:
         },
     )
     Path("config").mkdir()
-    Path("config/config.yaml").write_text(
-        "source: MotionCorr/job002/corrected_micrographs.star\noutput: cryopair\n"
-    )
+    Path("config/config.yaml").write_text("source: MotionCorr/job002/corrected_micrographs.star\noutput: cryopair\n")
 
 
 def _optics(**more: float) -> Table:
@@ -124,9 +122,7 @@ def _quality() -> None:
     with (OUT / "quality_rings.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
         powers = [f"{power}_power_std2" for power in ("signal", "noise", "residual_noise", "bias")]
-        writer.writerow(
-            ("micrograph", "spatial_frequency_per_A", "coefficients", "frc_raw", "frc_denoised", *powers)
-        )
+        writer.writerow(("micrograph", "spatial_frequency_per_A", "coefficients", "frc_raw", "frc_denoised", *powers))
         for index in range(COUNT):
             for ring in range(40):
                 frequency = (ring + 1) / 160
@@ -145,10 +141,7 @@ def _model() -> None:
         "rlnMicrographName": [raw_name(index) for index in range(COUNT)],
         **{label: ["x.mrc"] * COUNT for label in ("rlnMicrographNameEven", "rlnMicrographNameOdd")},
         "cryopairPixelSize": [PIXEL_SIZE] * COUNT,
-        **{
-            label: count
-            for label in ("cryopairSizeX", "cryopairSizeY", "cryopairHashEven", "cryopairHashOdd")
-        },
+        **{label: count for label in ("cryopairSizeX", "cryopairSizeY", "cryopairHashEven", "cryopairHashOdd")},
         "cryopairRole": roles,
     }
     write_star(manifest, {"training_pairs": Table(columns)})

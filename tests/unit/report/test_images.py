@@ -41,9 +41,7 @@ def test_contrast_of_a_flat_or_empty_image_is_not_zero() -> None:
 
 
 def test_grey_clips() -> None:
-    np.testing.assert_array_equal(
-        grey(np.array([[-9.0, 0, 5, 10, 99, np.nan]]), (0, 10)), [[0, 0, 128, 255, 255, 128]]
-    )
+    np.testing.assert_array_equal(grey(np.array([[-9.0, 0, 5, 10, 99, np.nan]]), (0, 10)), [[0, 0, 128, 255, 255, 128]])
 
 
 def test_shrinking_averages() -> None:

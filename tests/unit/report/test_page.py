@@ -131,9 +131,7 @@ def _bare_card(output: Path) -> None:
 
 def _no_figures(output: Path) -> None:
     header, *rows = (output / "quality.csv").read_text().splitlines()
-    (output / "quality.csv").write_text(
-        "\n".join([header, *(row.split(",")[0] + ",,," for row in rows)]) + "\n"
-    )
+    (output / "quality.csv").write_text("\n".join([header, *(row.split(",")[0] + ",,," for row in rows)]) + "\n")
     header, *rows = (output / "quality_rings.csv").read_text().splitlines()
     empty = [",".join(row.split(",")[:3]) + ",,,,,," for row in rows]
     (output / "quality_rings.csv").write_text("\n".join([header, *empty]) + "\n")

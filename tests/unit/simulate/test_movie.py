@@ -16,9 +16,7 @@ NO_DAMAGE = 1e-9  # e/Å² per frame
 
 @pytest.fixture(scope="module")
 def scene():
-    settings = Settings(
-        seed=3, frames=5, shape=SHAPE, pixel_size=2.0, dose_per_frame=NO_DAMAGE, voltage=300.0
-    )
+    settings = Settings(seed=3, frames=5, shape=SHAPE, pixel_size=2.0, dose_per_frame=NO_DAMAGE, voltage=300.0)
     exposure = draw_exposure(settings, 2)
     spectrum = render(exposure, proteasome(np.random.default_rng(0)), settings, np.random.default_rng(1))
     detector = make_detector(SHAPE, np.random.default_rng(2))
@@ -95,8 +93,7 @@ def test_detector_has_dead_and_hot_pixels():
     x, y = detector.hot_pixels.T
     assert not dead[y, x].any()
     total = sum(
-        detector.count(np.full((256, 320), 4.8, np.float32), np.random.default_rng(i)).astype(float)
-        for i in range(24)
+        detector.count(np.full((256, 320), 4.8, np.float32), np.random.default_rng(i)).astype(float) for i in range(24)
     )
     corrected = total * detector.gain
     assert (corrected[y, x] > corrected.mean() + 6 * corrected.std()).all()  # RELION's criterion

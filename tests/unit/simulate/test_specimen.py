@@ -50,9 +50,7 @@ def test_phase_of_a_residue_from_scattering_theory():
 @pytest.mark.parametrize("angles", [(0, 0, 0), (10, 90, 35), (-120, 140, 15)])
 def test_projection_conserves_mass(specimen, angles):
     image = np.zeros((128, 128), np.float32)
-    add_projection(
-        image, specimen, rotation=rotation_matrix(*angles), centre=(63.3, 64.8), pixel_size=2.0, weight=0.31
-    )
+    add_projection(image, specimen, rotation=rotation_matrix(*angles), centre=(63.3, 64.8), pixel_size=2.0, weight=0.31)
     assert image.sum() * 2.0**2 == pytest.approx(0.31 * len(specimen.positions), rel=1e-3)
 
 

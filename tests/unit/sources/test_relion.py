@@ -11,7 +11,10 @@ from cryopair.sources import read_source, summarise
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 OPTICS = {"rlnOpticsGroupName": ["og"], "rlnOpticsGroup": [1], "rlnMicrographPixelSize": [0.885]}
-ROWS = {"rlnMicrographName": ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job002/Movies/b.mrc"], "rlnOpticsGroup": [1, 1]}
+ROWS = {
+    "rlnMicrographName": ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job002/Movies/b.mrc"],
+    "rlnOpticsGroup": [1, 1],
+}
 
 
 def write(path: Path, optics: dict | None, rows: dict) -> Path:
@@ -21,7 +24,10 @@ def write(path: Path, optics: dict | None, rows: dict) -> Path:
 
 def test_motion_stars_are_found_beside_the_micrographs(tmp_path: Path) -> None:
     source = read_source(write(tmp_path / "micrographs_ctf.star", OPTICS, ROWS))
-    assert source.table["rlnMicrographMetadata"] == ["MotionCorr/job002/Movies/a.star", "MotionCorr/job002/Movies/b.star"]
+    assert source.table["rlnMicrographMetadata"] == [
+        "MotionCorr/job002/Movies/a.star",
+        "MotionCorr/job002/Movies/b.star",
+    ]
 
 
 def test_named_motion_stars_are_kept(tmp_path: Path) -> None:
@@ -43,7 +49,10 @@ def test_pixel_size_missing(tmp_path: Path) -> None:
 def test_empty_and_doubled_lists(tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match="lists no micrographs"):
         read_source(write(tmp_path / "a.star", OPTICS, {"rlnMicrographName": [], "rlnOpticsGroup": []}))
-    twice = {"rlnMicrographName": ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job007/Movies/a.mrc"], "rlnOpticsGroup": [1, 1]}
+    twice = {
+        "rlnMicrographName": ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job007/Movies/a.mrc"],
+        "rlnOpticsGroup": [1, 1],
+    }
     with pytest.raises(BadFileError, match="names the micrograph Movies/a twice"):
         read_source(write(tmp_path / "a.star", OPTICS, twice))
 
@@ -69,7 +78,9 @@ def test_nothing_leads_out_of_the_output_folder(name: str) -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real STAR files is not beside this checkout")
-@pytest.mark.parametrize("star", ["MotionCorr/job002/corrected_micrographs.star", "CtfFind/job003/micrographs_ctf.star"])
+@pytest.mark.parametrize(
+    "star", ["MotionCorr/job002/corrected_micrographs.star", "CtfFind/job003/micrographs_ctf.star"]
+)
 def test_a_real_project_is_described(monkeypatch: pytest.MonkeyPatch, star: str) -> None:
     monkeypatch.chdir(SHARED / "relion31-tutorial")
     summary = summarise(read_source(star))

@@ -1,0 +1,25 @@
+from functools import cache
+
+
+@cache
+def shards():
+    """Return the sealed shards, once new movies have been taken in by a run that does work.
+
+    A dry run, a summary and a job on a cluster node only look.
+    """
+    acts = (
+        workflow.is_main_process
+        and workflow.executor_plugin
+        and not (workflow.dryrun or workflow.touch)
+    )
+    try:
+        if acts:
+            return session.plan()
+        waiting = session.unplanned() if workflow.is_main_process else 0
+    except CryopairError as error:
+        raise WorkflowError(str(error))
+    if waiting:
+        logger.info(
+            f"{waiting} new movies are not in a shard yet: a real run, or `cryopair plan`, takes them in."
+        )
+    return session.shards()
