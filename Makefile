@@ -21,7 +21,7 @@ $(BIN)/cryopair: pyproject.toml constraints.txt
 demo: $(BIN)/cryopair
 	$(BIN)/cryopair simulate $(DEMO) --movies 16
 	cd $(DEMO) && test -f config/config.yaml || ../$(BIN)/cryopair init \
-		--from CtfFind/job003/micrographs_ctf.star --diameter 150 --set shards.size=8 --set training.steps=400
+		--from CtfFind/job003/micrographs_ctf.star --diameter 150 --set shards.size=8 --set training.steps=300
 	cd $(DEMO) && ../$(BIN)/cryopair run
 	cd $(DEMO) && ../$(BIN)/cryopair score
 

@@ -37,7 +37,7 @@ class Training(Section):
     steps: int = Field(
         6000,
         ge=1,
-        description="Training steps. 6000 take a few minutes on a GPU; on a CPU count on about half a second each.",
+        description="Training steps. On a CPU count on a quarter of a second each, and stop at 500 to 2000.",
     )
     seed: int = Field(1, ge=0, description="Seed of all random choices; the same seed gives the same model.")
 

@@ -26,7 +26,7 @@ def denoise_files(images: Sequence[Path], model: Model, *, out: Path, device: to
     images : sequence of Path
         MRC files.
     model : Model
-        Its network on `device`.
+        Its network is moved to `device`.
     out : Path
         Folder for the results.
     device : torch.device or str

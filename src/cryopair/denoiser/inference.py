@@ -52,7 +52,7 @@ def denoise(
     image : numpy.ndarray
         Shape ``(height, width)``.
     network : UNet
-        On `device`.
+        Moved to `device`.
     device : torch.device or str
         Where to compute.
     normalisation : Normalisation, optional
@@ -96,6 +96,7 @@ def denoise_normalised(
 ) -> npt.NDArray[np.float32]:
     """Denoise a normalised image or volume in normalised units; parameters as of `denoise`."""
     device = torch.device(device)
+    network = network.to(device)
     padded = _pad_to_grid(torch.from_numpy(np.ascontiguousarray(image))[None, None], network.grid)
     sizes = tuple(padded.shape[2:])
     side = tile or _tile_side(sizes, network)

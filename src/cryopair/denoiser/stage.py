@@ -32,7 +32,7 @@ def denoise_micrographs(
     micrographs : Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
     model : Model
-        Its network on `device`.
+        Its network is moved to `device`.
     out : str or Path
         Folder below which the images go, mirroring the raw micrographs' folders; relative to the project.
     device : torch.device or str

@@ -39,7 +39,7 @@ def measure_micrographs(
     micrographs : Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
     model : Model
-        Its network on `device`.
+        Its network is moved to `device`.
     out_csv : str or Path
         One row a micrograph; the curves by spatial frequency go to ``<name>_rings.csv`` beside it.
     device : torch.device or str

@@ -11,7 +11,7 @@ import torch
 from ..denoiser.inference import denoise_normalised
 from ..denoiser.network import UNet
 from ..denoiser.training import TrainingSettings
-from ..device import choose_device
+from ..device import choose_device, fast_precision
 from ..halves.fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated
 from ..sources import Summary
@@ -85,7 +85,13 @@ def _frame_seconds(shape: tuple[int, int], device: str) -> float:
 def _step_seconds(network: UNet, device: torch.device) -> float:
     settings = TrainingSettings()
     batch = torch.zeros((settings.batch, 1, settings.crop, settings.crop), device=device)
-    return _timed(lambda: network(batch).square().mean().backward())
+
+    def step() -> None:
+        with fast_precision(device):
+            loss = network(batch).square().mean()
+        loss.backward()
+
+    return _timed(step)
 
 
 def _tile_seconds(network: UNet, device: torch.device) -> float:
