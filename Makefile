@@ -26,7 +26,7 @@ demo: $(BIN)/cryopair
 	cd $(DEMO) && ../$(BIN)/cryopair score
 
 test: $(BIN)/cryopair
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest
 
 interop: $(BIN)/cryopair
 	$(BIN)/pytest tests/interop

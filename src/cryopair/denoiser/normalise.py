@@ -25,7 +25,7 @@ ORDER = 3
 CLAMP = 8.0
 """Input is clamped to this many standard deviations: hot pixels and dirt carry no more weight than that."""
 
-STANDS_OUT = 5.0
+STANDS_OUT = 3.0
 """Block means this many robust standard deviations off the polynomial are cut down to that, as background."""
 
 _BLOCKS = 48  # block means along the shorter side, on which the background is fitted

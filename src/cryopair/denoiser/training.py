@@ -67,7 +67,7 @@ class TrainingSettings:
     steps: int = 450
     batch: int = 8
     crop: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     channels: tuple[int, ...] = (32, 48, 64, 96)
     seed: int = 0
 

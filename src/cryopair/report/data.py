@@ -195,11 +195,12 @@ def read_results(output: Path, *, model: Path) -> Results:
 
 
 def number(text: str | None) -> float:
-    """Read a number; NaN when there is none."""
+    """Read a number; NaN when there is none, or none that is finite."""
     try:
-        return float(text or "nan")
+        value = float(text or "nan")
     except ValueError:
         return math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[MicrographResult]:
@@ -262,11 +263,14 @@ def _read_particles(path: Path) -> ParticleSet | None:
 
 
 def _settings(output: Path) -> str | None:
-    """Return the text of the settings file, unless it is another session's."""
+    """Return the text of the settings file, unless it is another session's or cannot be read."""
     if not SETTINGS.is_file():
         return None
     text = SETTINGS.read_text(encoding="utf-8")
-    values = yaml.safe_load(text)
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
     mine = isinstance(values, Mapping) and Path(str(values.get("output", output))).resolve() == output.resolve()
     return text if mine else None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import math
 import platform
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def render_page(results: Results) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"fixed": fixed, "signed": signed, "percent": percent, "count": count}
+    environment.filters["quoted"] = lambda path: shlex.quote(str(path))
     environment.globals["inline"] = _inline
     return environment.get_template("page.html.j2").render(_context(results))
 
@@ -79,7 +81,7 @@ def _context(results: Results) -> dict[str, Any]:
         "first_view": next((i for i, view in enumerate(views) if view.place == "median SNR"), 0),
         "ring": _ring(results, views),
         "training": _svg(figures.training_curve(results.history)) if results.history else None,
-        "last_step": results.history[-1] if results.history else {},
+        "loss_noise": _loss_noise(results.history),
         "snr": _svg(figures.snr_and_bias(micrographs)) if figures_of_all.measured else None,
         "frc": _svg(figures.frc(results.rings)) if results.rings else None,
         "spectrum": _svg(figures.spectrum(results.rings)) if results.rings else None,
@@ -105,6 +107,14 @@ def _inline(name: str) -> Markup:
 
 def _svg(text: str) -> Markup:
     return Markup(text)
+
+
+def _loss_noise(history: Sequence[Mapping[str, float]]) -> float | None:
+    """Return the share of the last loss that is noise of the target; None when it is not known."""
+    if not history:
+        return None
+    excess, loss = (history[-1].get(key, math.nan) for key in ("validation_excess", "validation_mse"))
+    return 1 - excess / loss if 0 <= excess < loss else None
 
 
 def _ring(results: Results, views: list[View]) -> dict[int, float]:

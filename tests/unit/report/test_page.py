@@ -1,8 +1,10 @@
 """The page: self-contained, reproducible, safe, and whole whatever is missing."""
 
+import csv
 import json
 import math
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -123,6 +125,21 @@ def _no_training_curve(output: Path) -> None:
     (MODEL / "training.csv").unlink()
 
 
+def _no_last_figures(output: Path) -> None:
+    with (MODEL / "training.csv").open("a") as stream:
+        stream.write("80,0,1.0,,,\n")
+
+
+def _unreadable_settings(output: Path) -> None:
+    Path("config/config.yaml").write_text("source: [\n")
+
+
+def _infinite_figures(output: Path) -> None:
+    header, first, *rows = (output / "quality.csv").read_text().splitlines()
+    first = first.split(",")[0] + ",-inf,inf,nan"
+    (output / "quality.csv").write_text("\n".join([header, first, *rows]) + "\n")
+
+
 def _bare_card(output: Path) -> None:
     card = json.loads((MODEL / "model.json").read_text())
     kept = ("format_version", "sha256", "architecture", "pixel_size")
@@ -153,6 +170,9 @@ def _no_motion(output: Path) -> None:
         (_lose("coordinates.star", "particles.star"), {"particles"}, "Denoising works"),
         (_lose("particles.star"), set(), "median 2.5 a micrograph"),
         (_no_training_curve, set(), "The model came without a training curve."),
+        (_no_last_figures, set(), "nearly all noise of the target, so progress"),
+        (_unreadable_settings, set(), "Denoising works"),
+        (_infinite_figures, set(), "Denoising works"),
         (_bare_card, set(), "abababababab"),
         (_lose("failed.star"), set(), "None: every micrograph came through"),
         (_no_figures, set(), "The quality was not measured."),
@@ -168,7 +188,8 @@ def test_what_is_missing_is_left_out(
     page = written(session)
     assert set(SECTIONS) - set(page.sections) == without
     assert says in page.text
-    assert {"nan", "None"}.isdisjoint(page.text.split())
+    assert re.findall(r"\b(?:nan|inf|None)\b(?!: every)", page.text) == []
+    assert not re.search(r'data-value="-?(nan|inf)"', (session / "report.html").read_text(encoding="utf-8"))
 
 
 def test_long_sessions(session: Path) -> None:
@@ -194,3 +215,31 @@ def test_signal_ends_where_the_frc_is_noise() -> None:
     same = np.ones((9, 200))
     rings = Rings(np.arange(200) / 800, frc, frc, same, same, same, same)
     assert abs(rings_with_signal(rings) - 50) <= 3
+
+
+def test_a_model_from_elsewhere(session: Path, tmp_path: Path) -> None:
+    model = tmp_path / "other project/models/v2"
+    shutil.copytree(MODEL, model)
+    (model / "training.csv").unlink()
+    write_report(session, model=model)
+    text = Page((session / "report.html").read_text(encoding="utf-8")).text
+    assert f"--model '{model}'" in text  # can be pasted into a shell
+    assert "The model came without a training curve." in text
+
+
+def test_micrograph_names_are_text(session: Path) -> None:
+    results = read_results(session, model=MODEL)
+    odd = replace(results.micrographs[2], name="MotionCorr/job002/Movies/a<b>&c.mrc")
+    text = render_page(replace(results, micrographs=[odd]))
+    assert "Movies/a&lt;b&gt;&amp;c" in text and "a<b>" not in text
+
+
+def test_the_table_holds_the_figures_of_the_csv(session: Path) -> None:
+    write_report(session, model=MODEL)
+    text = (session / "report.html").read_text(encoding="utf-8")
+    with (session / "quality.csv").open(newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=1):
+            shown = re.search(rf'<tr><td data-value="{number}">.*?</tr>', text)
+            assert shown is not None
+            figures = [float(value) for value in re.findall(r'<td data-value="([^"]*)"', shown[0])[1:4]]
+            assert figures == [float(row[key]) for key in ("snr_raw_db", "snr_denoised_db", "bias_db")]
