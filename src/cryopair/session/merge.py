@@ -82,7 +82,7 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
 
     ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv`` and ``failed.star``
     always; ``coordinates.star`` (RELION 4, 5) and ``coordinates/coords_suffix_log.star`` (RELION 3.1) if
-    `picked`; ``particles.star`` if `extracted`.
+    `picked`; ``particles.star`` if `extracted`. What an earlier run made beyond that is removed.
 
     Parameters
     ----------
@@ -103,6 +103,9 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
     CryopairError
         When nothing was picked in the whole session.
     """
+    for name, wanted in (("coordinates.star", picked), ("particles.star", extracted)):
+        if not wanted:
+            (output / name).unlink(missing_ok=True)
     shards = Shards(output, names)
     halves, denoised = shards.micrographs("halves"), shards.micrographs("denoised")
     write_star(output / "halves.star", {"optics": halves.optics, "micrographs": halves.table})

@@ -1,0 +1,105 @@
+"""Shards joined: in order, each micrograph once, by the last shard that holds it."""
+
+from pathlib import Path
+
+import pytest
+
+from cryopair.errors import CryopairError
+from cryopair.formats.star import Table, read_star
+from cryopair.micrographs import FAILED_LABELS, Micrographs, write_micrographs
+from cryopair.session.merge import Shards, join_optics, merge_shards
+from cryopair.session.plan import shard_file
+
+OPTICS = {"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [1.0]}
+
+
+def write_shard(shard: str, *, done: dict[str, int], failed: tuple[str, ...] = ()) -> None:
+    """Write all tables of a shard; `done` gives each micrograph's number of picks."""
+    names = [f"MotionCorr/job002/Movies/{name}.mrc" for name in done]
+    lost = [f"MotionCorr/job002/Movies/{name}.mrc" for name in failed]
+    optics = Table(OPTICS)
+    planned = Table({"rlnMicrographName": names + lost, "rlnOpticsGroup": [1] * (len(names) + len(lost))})
+    write_micrographs(shard_file(Path("out"), shard), Micrographs(optics, planned))
+    table = Table({"rlnMicrographName": names, "rlnOpticsGroup": [1] * len(names)})
+    table["rlnMicrographNameDenoised"] = [f"out/denoised/{shard}/{name}.mrc" for name in done]
+    table["cryopairPickCount"] = list(done.values())
+    table["rlnMicrographCoordinates"] = [f"out/coordinates/{shard}/{name}_log.star" for name in done]
+    losses = Table.from_rows(
+        [dict(zip(FAILED_LABELS, (n, "halves", "torn"), strict=True)) for n in lost], FAILED_LABELS
+    )
+    for stage in ("halves", "denoised", "coordinates"):
+        write_micrographs(Path("out") / stage / f"{shard}.star", Micrographs(optics, table, losses))
+    Path("out/quality").mkdir(exist_ok=True)
+    for suffix in ("", "_rings"):
+        lines = ["micrograph,snr_raw_db", *(f"{name},{shard}" for name in names)]
+        Path(f"out/quality/{shard}{suffix}.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def stems(table: Table) -> list[str]:
+    return [Path(name).stem for name in table["rlnMicrographName"]]
+
+
+def test_order_is_that_of_the_shards() -> None:
+    write_shard("000001", done={"b": 3, "a": 1})
+    write_shard("000002", done={"c": 2})
+    last = merge_shards(Path("out"), ["000001", "000002"], picked=True, extracted=False)
+    assert stems(last.table) == ["b", "a", "c"]
+    assert stems(read_star("out/halves.star")["micrographs"]) == ["b", "a", "c"]
+    assert len(read_star("out/failed.star")["failed"]) == 0
+    assert len(Path("out/quality.csv").read_text().splitlines()) == 4
+    seen = read_star("out/denoised_micrographs.star")["micrographs"]
+    assert seen["rlnMicrographName"][0] == "out/denoised/000001/b.mrc"
+    assert seen["cryopairMicrographNameRaw"][0] == "MotionCorr/job002/Movies/b.mrc"
+
+
+def test_a_replaced_movie_counts_in_its_last_shard_only() -> None:
+    write_shard("000001", done={"a": 1, "b": 1}, failed=("c",))
+    write_shard("000002", done={"b": 5, "c": 7})
+    last = merge_shards(Path("out"), ["000001", "000002"], picked=True, extracted=False)
+    assert stems(last.table) == ["a", "b", "c"]
+    assert last.table["cryopairPickCount"] == ["1", "5", "7"]
+    assert len(last.failed) == 0
+    assert Path("out/quality.csv").read_text().splitlines()[2].endswith(",000002")
+
+
+def test_a_movie_that_was_replaced_by_a_bad_one_has_failed() -> None:
+    write_shard("000001", done={"a": 1, "b": 1})
+    write_shard("000002", done={}, failed=("b",))
+    last = merge_shards(Path("out"), ["000001", "000002"], picked=True, extracted=False)
+    assert stems(last.table) == ["a"]
+    assert stems(read_star("out/failed.star")["failed"]) == ["b"]
+
+
+def test_no_picks_at_all_is_an_error() -> None:
+    write_shard("000001", done={"a": 0})
+    with pytest.raises(CryopairError, match=r"no particle was picked on any of 1 micrographs"):
+        merge_shards(Path("out"), ["000001"], picked=True, extracted=False)
+
+
+def test_what_is_no_longer_made_is_removed() -> None:
+    write_shard("000001", done={"a": 1})
+    merge_shards(Path("out"), ["000001"], picked=True, extracted=False)
+    assert Path("out/coordinates.star").exists()
+    Path("out/particles.star").touch()
+    merge_shards(Path("out"), ["000001"], picked=False, extracted=False)
+    assert not Path("out/coordinates.star").exists()
+    assert not Path("out/particles.star").exists()
+
+
+def test_optics_groups_are_joined_and_must_not_change() -> None:
+    first, second = Table(OPTICS), Table({"rlnOpticsGroup": [2], "rlnMicrographPixelSize": [1.5]})
+    assert join_optics([first, second, first])["rlnOpticsGroup"] == ["1", "2"]
+    changed = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [1.1]})
+    with pytest.raises(CryopairError, match=r"optics group 1 changed while movies came in \(rlnMicrographPixelSize\)"):
+        join_optics([first, changed])
+
+
+def test_length_counts_each_micrograph_once() -> None:
+    write_shard("000001", done={"a": 1, "b": 1})
+    write_shard("000002", done={"b": 1})
+    assert len(Shards(Path("out"), ["000001", "000002"])) == 2
