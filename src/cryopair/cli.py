@@ -10,14 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__
+from .arguments import make_parser
 from .errors import CryopairError
-
-Command = Callable[[argparse.Namespace], int]
-
-_STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
-_OUT_HELP = "folder for the results, relative to the project"
-_TABLE_HELP = "where to write the micrographs STAR with the results (default: OUT/{name}.star)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,12 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: all is well. 1: it failed, and a message says why. 3: done, but some micrographs failed; they are
     named in ``failed.star``.
     """
-    options, others = _parser().parse_known_args(arguments)
-    if others and options.command is not run_workflow:
-        _parser().error(f"unknown option: {' '.join(others)} (see cryopair {options.name} --help)")
+    parser = make_parser()
+    options, others = parser.parse_known_args(arguments)
+    if others and options.name != "run":
+        parser.error(f"unknown option: {' '.join(others)} (see cryopair {options.name} --help)")
     options.others = others
     try:
-        return options.command(options)
+        return COMMANDS[options.name](options)
     except CryopairError as error:
         print(f"cryopair: {error}", file=sys.stderr)
         return 1
@@ -245,147 +240,6 @@ def score(options: argparse.Namespace) -> int:
     return 0
 
 
-# -- parsing ----------------------------------------------------------------------------------------
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cryopair",
-        description="Denoise cryoEM micrographs by Noise2Noise and pick their particles, inside a RELION project.",
-        epilog="Start with: cryopair init --from MotionCorr/job002/corrected_micrographs.star; then: cryopair run",
-    )
-    parser.add_argument("--version", action="version", version=f"cryopair {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name", required=True)
-
-    def add(command: Command, name: str, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
-        sub.set_defaults(command=command)
-        return sub
-
-    sub = add(init, "init", "look at a RELION job and write config/config.yaml")
-    sub.add_argument("--from", dest="source", required=True, metavar="STAR", help="micrographs STAR of the job")
-    sub.add_argument("--diameter", type=float, metavar="Å", help="particle diameter; without it, stop after denoising")
-    sub.add_argument("--output", default="cryopair", help="folder for all results (default: %(default)s)")
-    sub.add_argument(
-        "--set", type=_setting, action="append", default=[], metavar="KEY=VALUE", help="e.g. training.steps=2000"
-    )
-    _config(sub)
-
-    sub = add(run_workflow, "run", "take in new movies and do all that is left to do")
-    _config(sub)
-    sub.add_argument("--cores", type=int, metavar="N", help="processor cores to use (default: all)")
-    sub.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
-    sub.epilog = "Other options are passed to snakemake."
-
-    _config(add(plan, "plan", "seal new movies into shards"))
-    add(workflow, "workflow", "print the folder of the Snakefile and its profiles")
-
-    sub = add(halves, "halves", "sum the even and the odd frames of movies, with RELION's motion undone")
-    _stage(sub)
-    _device(sub)
-    sub.add_argument(
-        "--dose-weighting",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="whether the micrographs are dose-weighted sums (default: yes)",
-    )
-
-    sub = add(freeze, "freeze", "choose the pairs to train on, once")
-    sub.add_argument("star", nargs="+", type=Path, metavar="HALVES", help="tables of the stage halves")
-    sub.add_argument("--out", type=Path, required=True, help="manifest to write")
-    sub.add_argument("--pairs", type=int, default=200, help="take no more than this many (default: %(default)s)")
-    sub.add_argument("--seed", type=int, default=1, help="of the choice (default: %(default)s)")
-
-    sub = add(train, "train", "train a denoiser on a frozen training set")
-    sub.add_argument("--manifest", type=Path, required=True, help="as written by cryopair freeze")
-    sub.add_argument("--out", type=Path, required=True, help="folder for the model")
-    sub.add_argument("--steps", type=int, default=6000, help="training steps (default: %(default)s)")
-    sub.add_argument("--seed", type=int, default=1, help="of all random choices (default: %(default)s)")
-    _device(sub)
-
-    sub = add(denoise, "denoise", "denoise micrographs")
-    _model(sub)
-    _stage(sub, star_required=False)
-    sub.add_argument("images", nargs="*", type=Path, metavar="MRC", help="or plain images, denoised as they are")
-    _device(sub)
-
-    sub = add(measure, "measure", "measure signal, noise and bias of denoised micrographs on their halves")
-    sub.add_argument("--star", type=Path, required=True, help=_STAR_HELP)
-    _model(sub)
-    sub.add_argument("--out", type=Path, required=True, metavar="CSV", help="table to write; curves go beside it")
-    _device(sub)
-
-    sub = add(pick, "pick", "pick particles on denoised micrographs by Laplacian of Gaussian")
-    _stage(sub)
-    sub.add_argument("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
-
-    _stage(add(handoff, "handoff", "turn picks into coordinates on the raw micrographs, as RELION reads them"))
-
-    sub = add(extract, "extract", "cut particles from the RAW micrographs, as RELION's Extract job does")
-    _stage(sub)
-    sub.add_argument("--box", type=int, required=True, metavar="PX", help="box size in pixels of the micrograph")
-    sub.add_argument("--rescale", type=int, metavar="PX", help="size of the particle images (default: the box)")
-    sub.add_argument(
-        "--normalise",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="subtract a ramp, and scale the background to mean 0 and std 1 (default: yes)",
-    )
-    sub.add_argument(
-        "--background-diameter",
-        type=float,
-        metavar="PX",
-        help="outside it is background, in pixels of the micrograph (default: 75 %% of the box)",
-    )
-    sub.add_argument(
-        "--invert", action=argparse.BooleanOptionalAction, default=True, help="make particles white (default: yes)"
-    )
-
-    sub = add(merge, "merge", "join the tables of all shards")
-    sub.add_argument("--output", type=Path, required=True, help="output folder of the session")
-    sub.add_argument("--shards", nargs="+", required=True, help="names, in order")
-    sub.add_argument("--picked", action="store_true", help="the session picks particles")
-    sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
-
-    sub = add(report, "report", "write report.html")
-    sub.add_argument("--output", type=Path, required=True, help="output folder of the session")
-    _model(sub)
-
-    sub = add(simulate, "simulate", "write a made-up RELION project, with its truth")
-    sub.add_argument("folder", type=Path, help="project folder; existing movies stay, missing ones are added")
-    sub.add_argument("--movies", type=int, default=16, help="how many (default: %(default)s)")
-    sub.add_argument("--seed", type=int, default=1, help="of everything (default: %(default)s)")
-
-    sub = add(score, "score", "compare the results on a made-up project with its truth")
-    _config(sub)
-    return parser
-
-
-def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
-    return key, value
-
-
-def _config(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--config", default="config/config.yaml", help="settings (default: %(default)s)")
-
-
-def _stage(sub: argparse.ArgumentParser, *, star_required: bool = True) -> None:
-    sub.add_argument("--star", type=Path, required=star_required, help=_STAR_HELP)
-    sub.add_argument("--out", type=Path, required=True, help=_OUT_HELP)
-    sub.add_argument("--table", type=Path, help=_TABLE_HELP.format(name=sub.prog.split()[-1]))
-
-
-def _model(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--model", type=Path, required=True, help="folder of a trained model")
-
-
-def _device(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: the GPU if there is one)")
-
-
 def _table(options: argparse.Namespace) -> Path:
     return options.table or options.out / f"{options.name}.star"
 
@@ -395,6 +249,26 @@ def _summary(options: argparse.Namespace, done: int, failed: int, more: str = ""
     parts = [f"{done} micrographs done", *([more] if more else []), *([f"{failed} failed"] if failed else [])]
     print(f"{options.name}: {', '.join(parts)}")
     return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "init": init,
+    "plan": plan,
+    "run": run_workflow,
+    "workflow": workflow,
+    "halves": halves,
+    "freeze": freeze,
+    "train": train,
+    "denoise": denoise,
+    "measure": measure,
+    "pick": pick,
+    "handoff": handoff,
+    "extract": extract,
+    "merge": merge,
+    "report": report,
+    "simulate": simulate,
+    "score": score,
+}
 
 
 if __name__ == "__main__":

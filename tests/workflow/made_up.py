@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -28,12 +30,30 @@ class Project:
         simulate_project(self.folder, movies=movies, frames=FRAMES, shape=SHAPE)
 
     def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         command = [sys.executable, "-m", *arguments]
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._python("cryopair", *arguments)
+
+    def run_and_kill(self, when: Path) -> None:
+        """Start a pass, and kill it and all its jobs as soon as a file is there."""
+        command = [sys.executable, "-m", "cryopair", "run", "--cores", "2"]
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=self._environment(), start_new_session=True, stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while not when.exists():
+            assert process.poll() is None, f"the run ended before {when} was there"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run bare snakemake with the workflow's profile."""

@@ -71,10 +71,24 @@ def test_dry_run_writes_nothing(fresh: Project) -> None:
     assert not fresh.output.exists()
 
 
+def test_killed_runs_go_on_to_the_same_bytes(fresh: Project, finished: Project) -> None:
+    fresh.run_and_kill(when=fresh.output / "halves/Movies/mic_0003_EVN.mrc")
+    fresh.run_and_kill(when=fresh.output / "denoised/Movies/mic_0002.mrc")
+    fresh.run()
+    assert not list(fresh.output.rglob(".*.mrc")), "half-written files were left"
+    assert_same_results(fresh, finished)
+
+
 def test_bare_snakemake_does_the_same(fresh: Project, finished: Project) -> None:
     """`snakemake` with the workflow's profile plans and runs as `cryopair run` does, to the same bytes."""
     result = fresh.snakemake()
     assert result.returncode == 0, result.stderr
-    for name in ("particles.star", "halves.star", "coordinates.star", "quality.csv", "failed.star"):
-        assert (fresh.output / name).read_bytes() == (finished.output / name).read_bytes(), name
-    assert fresh.model() == finished.model()
+    assert_same_results(fresh, finished)
+
+
+def assert_same_results(a: Project, b: Project) -> None:
+    names = ["particles.star", "halves.star", "coordinates.star", "quality.csv", "failed.star", "report.html"]
+    names += [str(path.relative_to(b.output)) for path in b.output.glob("particles/Movies/*.mrcs")]
+    for name in names:
+        assert (a.output / name).read_bytes() == (b.output / name).read_bytes(), name
+    assert a.model() == b.model()
