@@ -6,11 +6,15 @@ zero and becomes index ``box / 2`` of its box; what lies outside the micrograph 
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
 Floats = npt.NDArray[np.float64]
+
+_CORES = len(os.sched_getaffinity(0))
 
 
 def cut_windows(image: npt.NDArray, x: npt.ArrayLike, y: npt.ArrayLike, *, box: int) -> Floats:
@@ -59,6 +63,8 @@ def rescale(windows: Floats, size: int) -> Floats:
     box = windows.shape[-1]
     if size == box:
         return windows
-    spectra = scipy.fft.rfft2(windows)[..., : size // 2 + 1]
+    # the columns to be cropped are dropped between the two axes, not after both
+    half = scipy.fft.rfft(windows, axis=-1, workers=_CORES)[..., : size // 2 + 1]
+    spectra = scipy.fft.fft(half, axis=-2, workers=_CORES)
     kept = np.concatenate([spectra[:, : size // 2 + 1], spectra[:, box - size // 2 + 1 :]], axis=1)
-    return scipy.fft.irfft2(kept, s=(size, size)) * (size / box) ** 2
+    return scipy.fft.irfft2(kept, s=(size, size), workers=_CORES) * (size / box) ** 2
