@@ -14,7 +14,7 @@ def shards():
     )
     try:
         if acts:
-            return session.plan()
+            return session.plan().shards
         waiting = session.unplanned() if workflow.is_main_process else 0
     except CryopairError as error:
         raise WorkflowError(str(error))

@@ -59,9 +59,8 @@ def plan(options: argparse.Namespace) -> int:
     from .session.workflow import Session
 
     session = Session(load_config(options.config))
-    before = session.unplanned()
-    shards = session.plan()
-    print(f"{before} new movies taken in; {len(shards)} shards in {session.output}/plan/shards.")
+    taken = session.plan()
+    print(f"{taken.added} new movies taken in; {len(taken.shards)} shards in {session.output}/plan/shards.")
     return 0
 
 

@@ -139,6 +139,13 @@ def read_motion(path: str | Path) -> Motion:
         When the file is missing, is not such a STAR, or contradicts itself.
     """
     blocks = read_star(path)
+    try:
+        return _motion_of(path, blocks)
+    except ValueError as error:
+        raise BadFileError(path, f"holds a value that is no number ({error})") from None
+
+
+def _motion_of(path: str | Path, blocks: dict[str, Table]) -> Motion:
     general = require(path, blocks, "general", *_GENERAL, fix="Is it a motion STAR of a MotionCorr job?").row(0)
     shifts = require(
         path, blocks, "global_shift", "rlnMicrographFrameNumber", "rlnMicrographShiftX", "rlnMicrographShiftY"

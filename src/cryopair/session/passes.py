@@ -60,8 +60,7 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
         return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
     output = Path(session.output)
     with _alone(output):
-        print("\n".join(_announce(session, cores)), flush=True)
-        session.plan()
+        print("\n".join(_announce(session, cores, new=session.plan().added)), flush=True)
         code, messages = follow(command, env=_environment(), log=output / "logs" / "run.log", output=output)
     if code:
         for message in messages or [f"snakemake stopped; see {output}/logs/run.log"]:
@@ -103,10 +102,9 @@ def _alone(output: Path) -> Iterator[None]:
         yield
 
 
-def _announce(session: Session, cores: int) -> list[str]:
+def _announce(session: Session, cores: int, *, new: int) -> list[str]:
     """Say what was found, what will be done and how long it will take."""
     summary = summarise(read_source(session.config.source))
-    new = session.unplanned()
     lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
     lines += [f"  {line}" for line in summary.lines()[1:]]
     goal = "half-sums"

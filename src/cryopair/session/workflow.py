@@ -15,7 +15,7 @@ from ..config import Config, parse_config
 from ..errors import UsageError
 from ..formats.star import read_star
 from ..sources import read_source
-from .plan import new_movies, plan, sealed_shards, shard_length
+from .plan import Plan, new_movies, plan, sealed_shards, shard_length
 from .versions import VERSIONS
 
 
@@ -58,9 +58,9 @@ class Session:
 
     # -- shards ---------------------------------------------------------------------------------
 
-    def plan(self) -> list[str]:
-        """Take in new movies, and return the names of all sealed shards."""
-        return plan(self.config.source, Path(self.output), shard_size=self.config.shards.size).shards
+    def plan(self) -> Plan:
+        """Take in new movies; return all sealed shards and how many movies are new."""
+        return plan(self.config.source, Path(self.output), shard_size=self.config.shards.size)
 
     def shards(self) -> list[str]:
         """Return the names of the sealed shards."""

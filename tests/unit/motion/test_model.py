@@ -96,6 +96,15 @@ def test_contradicting_frame_numbers_are_refused(tmp_path: Path, motion: Motion)
         read_motion(tmp_path / "a.star")
 
 
+def test_a_value_that_is_no_number_is_named(tmp_path: Path, motion: Motion) -> None:
+    write_motion(tmp_path / "a.star", motion)
+    blocks = read_star(tmp_path / "a.star")
+    blocks["general"]["rlnVoltage"] = ["high"]
+    write_star(tmp_path / "a.star", blocks, lists=("general",))
+    with pytest.raises(BadFileError, match=r"a\.star: holds a value that is no number .*'high'"):
+        read_motion(tmp_path / "a.star")
+
+
 def test_another_star_file_is_refused(tmp_path: Path) -> None:
     write_star(tmp_path / "a.star", {"optics": Table({"rlnOpticsGroup": [1]})})
     with pytest.raises(BadFileError, match="no block data_general"):
