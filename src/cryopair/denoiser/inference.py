@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from ..device import fast_precision
 from ..errors import CryopairError
-from .network import UNet
+from .networks.unet import UNet
 from .normalise import Normalisation
 
 LARGEST_TILE = {2: 2048, 3: 128}

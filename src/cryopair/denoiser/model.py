@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import BadFileError, UsageError
 from ..formats.atomic import atomic_path, sealed_path, write_text
 from .card import CARD, FORMAT_VERSION, Card, read_card
-from .network import UNet
+from .networks.unet import UNet
 
 WEIGHTS = "model.safetensors"
 

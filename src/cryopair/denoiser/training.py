@@ -29,7 +29,7 @@ from ..formats.atomic import write_text
 from .card import CARD, Card, read_card
 from .inference import denoise_normalised
 from .model import Model, save_model
-from .network import UNet
+from .networks.unet import UNet
 from .pairs import OpenPair, batches, crop_side, open_pairs
 from .training_set import check_pixel_sizes, file_hash, read_manifest
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..denoiser.inference import denoise_normalised
-from ..denoiser.network import UNet
+from ..denoiser.networks.unet import UNet
 from ..denoiser.training import TrainingSettings
 from ..device import choose_device, fast_precision
 from ..halves.fourier import inverse, shift, transform

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs

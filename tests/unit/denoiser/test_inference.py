@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopair.denoiser.inference import denoise, denoise_normalised, tiles
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.denoiser.normalise import Normalisation
 from cryopair.errors import BadFileError, CryopairError
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from cryopair.denoiser.inference import denoise_normalised
 from cryopair.denoiser.model import CARD, WEIGHTS, load_model, save_model
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.errors import BadFileError, UsageError
 
 CONTENT = {"pixel_size": 1.35, "settings": {"steps": 3}}

@@ -9,7 +9,7 @@ import pytest
 from cryopair.denoiser.files import denoise_files
 from cryopair.denoiser.inference import denoise
 from cryopair.denoiser.model import Model, save_model
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.denoiser.stage import denoise_micrographs, warn_pixel_size
 from cryopair.device import choose_device
 from cryopair.errors import UsageError

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cryopair.denoiser.model import load_model
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.denoiser.pairs import batches, crop_side, open_pairs
 from cryopair.denoiser.training import TrainingSettings, Validation, train, validate
 from cryopair.denoiser.training_set import freeze_training_set, read_manifest, write_manifest

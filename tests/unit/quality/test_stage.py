@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from cryopair.denoiser.model import Model, save_model
-from cryopair.denoiser.network import UNet
+from cryopair.denoiser.networks.unet import UNet
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs

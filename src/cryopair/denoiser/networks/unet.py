@@ -9,11 +9,12 @@ the last regrouping leaves at the grid's own frequencies is removed by a filter 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .base import Network
 
 STEM = 2
 """Pixels per side that the stem gathers into channels."""
@@ -24,7 +25,7 @@ _MEAN = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """U-Net from one channel to one channel, over images ``(batch, 1, height, width)`` or volumes.
 
     Parameters
@@ -46,7 +47,7 @@ class UNet(nn.Module):
 
     def __init__(self, *, channels: Sequence[int] = (32, 48, 64, 96), dimensions: int = 2) -> None:
         super().__init__()
-        self.hyper_parameters: dict[str, Any] = {"channels": list(channels), "dimensions": dimensions}
+        self.hyper_parameters = {"channels": list(channels), "dimensions": dimensions}
         self.dimensions = dimensions
         self.grid = STEM * 2 ** (len(channels) - 1)
         self.receptive_radius = _receptive_radius(len(channels))

@@ -1,0 +1,1 @@
+"""The networks that can denoise: our own, and Topaz's for their trained weights."""

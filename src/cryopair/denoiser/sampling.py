@@ -1,0 +1,48 @@
+"""Resampling of whole micrographs between the pixel size they came with and the one a network works at.
+
+The cosine series of the image is cut or extended: a Fourier transform of the image and its mirror image, so
+that neither edge sees the opposite one. Both grids cover the same area: the centre of pixel ``i`` of the
+result lies at ``(i + 1/2) · old size / new size - 1/2`` of the image. A network's input comes this way and its
+output goes back, so that nothing is displaced.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+
+def resample(image: npt.NDArray, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resample an image to a grid of other sizes over the same area, as its band limit allows.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Shape ``(height, width)``.
+    shape : tuple of int
+        New ``(height, width)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of that shape. The mean is kept; so is every wave that both grids can hold.
+    """
+    resampled = np.asarray(image, np.float32)
+    for axis, size in enumerate(shape):
+        old = resampled.shape[axis]
+        if size != old:
+            kept = fft.dct(resampled, axis=axis, workers=-1)[(slice(None),) * axis + (slice(size),)]
+            resampled = fft.idct(kept * np.float32(size / old), n=size, axis=axis, workers=-1)
+    return resampled
+
+
+def resampled_shape(shape: tuple[int, int], *, pixel_size: float, target: float) -> tuple[int, int]:
+    """Return the even sizes that bring an image of `pixel_size` closest to `target`; both in Å/px.
+
+    Images that are within 10 % of the target, or coarser, are left as they are: nothing is gained.
+    """
+    if pixel_size > target / 1.1:
+        return shape
+    height, width = (2 * max(1, round(size * pixel_size / target / 2)) for size in shape)
+    return height, width
