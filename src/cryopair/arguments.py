@@ -54,7 +54,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     sub = add("freeze", "choose the pairs to train on, once")
-    sub.add_argument("star", nargs="+", type=Path, metavar="HALVES", help="tables of the stage halves")
+    sub.add_argument(
+        "star",
+        nargs="+",
+        type=Path,
+        metavar="HALVES",
+        help="tables of the stage halves. They may be of several projects and pixel sizes: what a project has at one "
+        "pixel size is a dataset, and all datasets have equal shares, here and in training",
+    )
     sub.add_argument("--out", type=Path, required=True, help="manifest to write")
     sub.add_argument("--pairs", type=int, default=200, help="take no more than this many (default: %(default)s)")
     sub.add_argument("--seed", type=int, default=1, help="of the choice (default: %(default)s)")
@@ -64,7 +71,18 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, help="folder for the model")
     sub.add_argument("--steps", type=int, default=6000, help="training steps (default: %(default)s)")
     sub.add_argument("--seed", type=int, default=1, help="of all random choices (default: %(default)s)")
+    sub.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="Å",
+        help="pixel size to work at, if the micrographs are finer (default: as they are)",
+    )
+    sub.add_argument(
+        "--from", dest="parent", metavar="MODEL", help="go on from this model (fine-tuning), at a tenth of the rate"
+    )
+    sub.add_argument("--gpus", type=int, metavar="N", help="GPUs to share the work (default: all that there are)")
     _device(sub)
+    sub.epilog = "Stopped at any moment and started again, it goes on where it was, and ends with the same model."
 
     sub = add("denoise", "denoise micrographs")
     _model(sub)
@@ -76,6 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--star", type=Path, required=True, help=_STAR_HELP)
     _model(sub)
     sub.add_argument("--out", type=Path, required=True, metavar="CSV", help="table to write; curves go beside it")
+    sub.add_argument("--baselines", action="store_true", help="measure simple filters too, into CSV_baselines.csv")
     _device(sub)
 
     sub = add("pick", "pick particles on denoised micrographs by Laplacian of Gaussian")
@@ -110,13 +129,22 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--picked", action="store_true", help="the session picks particles")
     sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
 
+    sub = add("import-model", "turn a denoiser that Topaz trained into a model, without running anything in its file")
+    sub.add_argument("file", type=Path, metavar="FILE", help="weights or whole model, as Topaz wrote it (.sav)")
+    sub.add_argument("--out", type=Path, required=True, help="folder for the model")
+    sub.add_argument("--name", help="what to call the model in its card (default: as the file)", dest="title")
+
     sub = add("report", "write report.html")
     sub.add_argument("--output", type=Path, required=True, help="output folder of the session")
-    _model(sub)
+    sub.add_argument("--model", type=Path, required=True, help="folder of the model that denoised")
 
     sub = add("simulate", "write a made-up RELION project, with its truth")
     sub.add_argument("folder", type=Path, help="project folder; existing movies stay, missing ones are added")
     sub.add_argument("--movies", type=int, default=16, help="how many (default: %(default)s)")
+    sub.add_argument("--specimen", default="proteasome", help="or ribosome (default: %(default)s)")
+    sub.add_argument(
+        "--carbon-every", type=int, default=0, metavar="N", help="one in N movies shows the edge of the carbon film"
+    )
     sub.add_argument("--seed", type=int, default=1, help="of everything (default: %(default)s)")
 
     sub = add("score", "compare the results on a made-up project with its truth")
@@ -142,7 +170,13 @@ def _stage(sub: argparse.ArgumentParser, *, star_required: bool = True) -> None:
 
 
 def _model(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--model", type=Path, required=True, help="folder of a trained model")
+    sub.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        help="folder of a model, or topaz:NAME (unet, unet-small, fcnn, affine, unet-v0.2.1) with the weights of an "
+        "installed Topaz; the results of several are averaged: --model A --model B",
+    )
 
 
 def _device(sub: argparse.ArgumentParser) -> None:

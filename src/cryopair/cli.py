@@ -101,31 +101,42 @@ def halves(options: argparse.Namespace) -> int:
 
 def freeze(options: argparse.Namespace) -> int:
     """Choose the training set."""
+    from .denoiser.datasets import read_halves
     from .denoiser.training_set import freeze_training_set, write_manifest
-    from .micrographs import read_micrographs
 
-    tables = {Path(path).stem: read_micrographs(path) for path in options.star}
-    pairs = freeze_training_set(list(tables.values()), max_pairs=options.pairs, seed=options.seed)
-    write_manifest(options.out, pairs, shards=list(tables))
-    print(f"freeze: {len(pairs)} pairs, {sum(pair.validate for pair in pairs)} of them held out, in {options.out}")
+    projects, tables = zip(*(read_halves(path) for path in options.star), strict=True)
+    pairs = freeze_training_set(tables, max_pairs=options.pairs, seed=options.seed, projects=projects)
+    write_manifest(options.out, pairs, shards=[path.stem for path in options.star])
+    held_out, datasets = sum(pair.validate for pair in pairs), len({pair.dataset for pair in pairs})
+    of = f" of {datasets} datasets" if datasets > 1 else ""
+    print(f"freeze: {len(pairs)} pairs{of}, {held_out} of them held out, in {options.out}")
     return 0
 
 
 def train(options: argparse.Namespace) -> int:
     """Train a denoiser."""
+    from functools import partial
+
+    from .denoiser import processes
+    from .denoiser.model import load_model
     from .denoiser.training import TrainingSettings, train
     from .device import choose_device
 
-    settings = TrainingSettings(steps=options.steps, seed=options.seed)
-    model = train(options.manifest, settings, out=options.out, device=choose_device(options.device))
-    print(f"train: model {model.hash} in {options.out}")
+    device = choose_device(options.device)
+    settings = TrainingSettings(steps=options.steps, pixel_size=options.pixel_size, seed=options.seed)
+    parent = load_model(options.parent) if options.parent else None
+    gpus = processes.gpus(options.gpus, device, most=settings.batch)
+    work = partial(train, out=options.out, device=device, parent=parent)
+    processes.run(gpus, work, options.manifest, settings)
+    if processes.is_first():
+        print(f"train: model {load_model(options.out).hash} in {options.out}")
     return 0
 
 
 def denoise(options: argparse.Namespace) -> int:
     """Denoise micrographs."""
     from .denoiser.files import denoise_files
-    from .denoiser.model import load_model
+    from .denoiser.model import load_models
     from .denoiser.stage import denoise_micrographs
     from .device import choose_device
     from .errors import UsageError
@@ -133,7 +144,7 @@ def denoise(options: argparse.Namespace) -> int:
 
     if bool(options.star) == bool(options.images):
         raise UsageError("give either --star or image files to denoise.")
-    model, device = load_model(options.model), choose_device(options.device)
+    model, device = load_models(options.model), choose_device(options.device)
     if options.images:
         denoise_files(options.images, model, out=options.out, device=device)
         return 0
@@ -144,18 +155,28 @@ def denoise(options: argparse.Namespace) -> int:
 
 def measure(options: argparse.Namespace) -> int:
     """Measure what denoising did."""
-    from .denoiser.model import load_model
+    from .denoiser.model import load_models
     from .device import choose_device
     from .micrographs import read_micrographs
     from .quality.stage import measure_micrographs
 
     measured = measure_micrographs(
         read_micrographs(options.star),
-        load_model(options.model),
+        load_models(options.model),
         out_csv=options.out,
+        with_baselines=options.baselines,
         device=choose_device(options.device),
     )
     return _summary(options, len(measured.table), len(measured.failed))
+
+
+def import_model(options: argparse.Namespace) -> int:
+    """Turn a denoiser of Topaz into a model."""
+    from .denoiser.model import import_model
+
+    model = import_model(options.file, out=options.out, name=options.title)
+    print(f"import-model: model {model.hash} ({model.card['architecture']['name']}) in {options.out}")
+    return 0
 
 
 def pick(options: argparse.Namespace) -> int:
@@ -222,7 +243,13 @@ def simulate(options: argparse.Namespace) -> int:
     """Write a made-up RELION project."""
     from .simulate.project import simulate_project
 
-    simulate_project(options.folder, movies=options.movies, seed=options.seed)
+    simulate_project(
+        options.folder,
+        movies=options.movies,
+        specimen=options.specimen,
+        carbon_every=options.carbon_every,
+        seed=options.seed,
+    )
     return 0
 
 
@@ -260,6 +287,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "denoise": denoise,
     "measure": measure,
+    "import-model": import_model,
     "pick": pick,
     "handoff": handoff,
     "extract": extract,

@@ -12,10 +12,12 @@ from tqdm import tqdm
 from ..errors import UsageError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, read_mrc_info, write_mrc
 from .inference import denoise
-from .model import Model
+from .model import Ensemble, Model
 
 
-def denoise_files(images: Sequence[Path], model: Model, *, out: Path, device: torch.device | str = "cpu") -> None:
+def denoise_files(
+    images: Sequence[Path], model: Model | Ensemble, *, out: Path, device: torch.device | str = "cpu"
+) -> None:
     """Denoise images as they are and write them to a folder under their own names.
 
     A micrograph that is a full sum has half the noise variance that the model was trained on. It comes out
@@ -25,8 +27,8 @@ def denoise_files(images: Sequence[Path], model: Model, *, out: Path, device: to
     ----------
     images : sequence of Path
         MRC files.
-    model : Model
-        Its network is moved to `device`.
+    model : Model or Ensemble
+        Its networks are moved to `device`.
     out : Path
         Folder for the results.
     device : torch.device or str
@@ -44,7 +46,8 @@ def denoise_files(images: Sequence[Path], model: Model, *, out: Path, device: to
     for image, target in zip(images, targets, strict=True):
         if image.resolve() == target.resolve():
             raise UsageError(f"{image}: the result would replace the input; choose another --out.")
+    networks = [member.network for member in model.members]
     for image, target in zip(tqdm(images, desc="denoise", unit="mic", file=sys.stderr), targets, strict=True):
-        denoised = denoise(read_mrc(image), model.network, device=device, name=image)
+        denoised = denoise(read_mrc(image), networks, device=device, name=image)
         labels = (DENOISED_LABEL, f"cryopair: model {model.hash}")
         write_mrc(target, denoised, pixel_size=read_mrc_info(image).pixel_size, labels=labels)

@@ -7,8 +7,8 @@ at least the network's reach (and on the grid too), and the normalisation is tha
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,17 @@ from torch.nn import functional
 
 from ..device import fast_precision
 from ..errors import CryopairError
-from .networks.unet import UNet
-from .normalise import Normalisation
+from . import grey_levels
+from .networks.base import Network, Place, in_all
 
-LARGEST_TILE = {2: 2048, 3: 128}
-"""Side of the largest tile in pixels, by dimensions: bounds memory at about 1.5 GB for the default network."""
+MEMORY = 1.5e9
+"""Bytes that a tile may take on the CPU."""
+SHARE = 0.6
+"""Of the free memory of a GPU, which a tile may take."""
+SIDES = (16384, 8192, 4096, 2048, 1024, 512, 256, 128, 64)
+"""Sides of tiles on a GPU: few, so that what else is on it seldom changes them and so the rounding of results."""
+SMALLEST = 64
+"""Side of the smallest tile that is tried when memory runs out."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,9 @@ class Tile:
 
 def denoise(
     image: npt.NDArray,
-    network: UNet,
+    networks: Network | Sequence[Network],
     *,
     device: torch.device | str = "cpu",
-    normalisation: Normalisation | None = None,
     tile: int | None = None,
     exact: bool = False,
     name: str | Path = "image",
@@ -51,14 +56,12 @@ def denoise(
     ----------
     image : numpy.ndarray
         Shape ``(height, width)``.
-    network : UNet
-        Moved to `device`.
+    networks : Network or sequence of Network
+        Moved to `device`. The results of several are averaged.
     device : torch.device or str
         Where to compute.
-    normalisation : Normalisation, optional
-        Of this image, if known already.
     tile : int, optional
-        Side of the tiles in pixels, without margin; by default as few tiles as `LARGEST_TILE` allows.
+        Side of the tiles in pixels, without margin; by default as large as memory allows.
     exact : bool
         Compute in float32 even where bfloat16 is faster.
     name : str or Path
@@ -74,38 +77,56 @@ def denoise(
     BadFileError
         When the image is constant or has NaN pixels.
     CryopairError
-        When the network's output is constant or not finite.
+        When a network's output is constant or not finite, or memory runs out.
     """
-    normalisation = normalisation or Normalisation.of(image, name=name)
-    denoised = denoise_normalised(normalisation.apply(image), network, device=device, tile=tile, exact=exact)
-    if not np.isfinite(denoised).all():
-        raise CryopairError(f"{name}: the denoised image has NaN or infinite pixels; train the model again.")
-    if np.ptp(denoised) == 0:
-        raise CryopairError(f"{name}: the denoised image is constant; the model has not learnt anything from it.")
-    return normalisation.undo(denoised)
+    if isinstance(networks, Network):
+        networks = (networks,)
+    total: npt.NDArray[np.float32] = np.zeros(image.shape, np.float32)
+    for network in networks:
+        levels = grey_levels.measure(image, network, name=name)
+        denoised = denoise_normalised(levels.apply(image), network, device=device, tile=tile, exact=exact)
+        if not np.isfinite(denoised).all():
+            raise CryopairError(f"{name}: the denoised image has NaN or infinite pixels; train the model again.")
+        if np.ptp(denoised) == 0:
+            raise CryopairError(f"{name}: the denoised image is constant; the model has not learnt anything from it.")
+        total += levels.undo(denoised)
+    return total / np.float32(len(networks))
 
 
 @torch.inference_mode()
 def denoise_normalised(
     image: npt.NDArray[np.float32],
-    network: UNet,
+    network: Network,
     *,
     device: torch.device | str = "cpu",
     tile: int | None = None,
     exact: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Denoise a normalised image or volume in normalised units; parameters as of `denoise`."""
+    """Denoise a normalised image or volume in normalised units; parameters as of `denoise`.
+
+    When memory runs out, it is tried again with smaller tiles.
+    """
     device = torch.device(device)
     network = network.to(device)
-    padded = _pad_to_grid(torch.from_numpy(np.ascontiguousarray(image))[None, None], network.grid)
-    sizes = tuple(padded.shape[2:])
-    side = tile or _tile_side(sizes, network)
-    output = torch.empty_like(padded)
-    with nullcontext() if exact else fast_precision(device):
-        for part in tiles(sizes, side=side, grid=network.grid, radius=network.receptive_radius):
-            denoised = network(padded[_in_all(part.region)].to(device))
-            output[_in_all(part.core)] = denoised[_in_all(part.core_in_region)].to("cpu", torch.float32)
-    return output[0, 0][tuple(slice(size) for size in image.shape)].numpy()
+    whole = torch.from_numpy(np.ascontiguousarray(image))[None, None]
+    if network.padded:
+        whole = _pad_to_grid(whole, network.grid)
+    side = min(tile or _tile_side(tuple(whole.shape[2:]), network, device), max(whole.shape[2:]))
+    while True:
+        try:
+            denoised = _in_tiles(whole, network, side=side, device=device, exact=exact)
+            return denoised[0, 0][tuple(slice(size) for size in image.shape)].numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        if side // 2 < SMALLEST:
+            raise CryopairError(
+                f"{device}: not enough memory to denoise even in tiles of {side} px; wait until other programs have "
+                "ended, or choose another device."
+            )
+        side //= 2
 
 
 def tiles(sizes: tuple[int, ...], *, side: int, grid: int, radius: int) -> Iterator[Tile]:
@@ -114,11 +135,11 @@ def tiles(sizes: tuple[int, ...], *, side: int, grid: int, radius: int) -> Itera
     Parameters
     ----------
     sizes : tuple of int
-        Of the image along each axis, multiples of `grid`.
+        Of the image along each axis.
     side : int
         Wanted side of the cores in pixels.
     grid, radius : int
-        Of the network (see `UNet`).
+        Of the network (see `Network`).
     """
     side = _up_to_multiple(side, grid)
     margin = _up_to_multiple(radius, grid)
@@ -134,19 +155,53 @@ def tiles(sizes: tuple[int, ...], *, side: int, grid: int, radius: int) -> Itera
         )
 
 
-def _tile_side(sizes: tuple[int, ...], network: UNet) -> int:
-    """Return the side that cuts the longest axis into as few equal parts as `LARGEST_TILE` allows.
+def _in_tiles(whole: torch.Tensor, network: Network, *, side: int, device: torch.device, exact: bool) -> torch.Tensor:
+    """Denoise ``(1, 1, ...)`` on `device`, tile by tile; the result is on the CPU."""
+    sizes = tuple(whole.shape[2:])
+    whole = whole.to(device)  # all of it at once: small beside what a network needs for one tile
+    output = torch.empty_like(whole)
+    with ExitStack() as settings:
+        if not exact:
+            settings.enter_context(fast_precision(device))
+        if device.type == "cuda":
+            settings.enter_context(torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=not exact))
+        for tile in tiles(sizes, side=side, grid=network.grid, radius=network.receptive_radius):
+            part = whole[in_all(tile.region)]
+            if network.padded:
+                denoised = network(part)
+            else:
+                origin = tuple(axis.start for axis in tile.region)
+                denoised = network(part, place=Place(origin, sizes, tile.core_in_region))
+            output[in_all(tile.core)] = denoised[in_all(tile.core_in_region)]
+    return output.cpu()
 
-    It depends on the image only, not on the memory that happens to be free, so that a rerun gives equal bytes.
+
+def _tile_side(sizes: tuple[int, ...], network: Network, device: torch.device) -> int:
+    """Return the side of tiles that memory allows, and that cuts the longest axis into equal parts.
+
+    On the CPU it depends on the image only, not on the memory that happens to be free, so that a rerun gives equal
+    bytes.
     """
     longest = max(sizes)
-    parts = -(-longest // LARGEST_TILE[network.dimensions])
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        allowed = (SHARE * free / network.bytes_per_pixel) ** (1 / len(sizes))
+        largest = next((side for side in SIDES if side + 2 * network.receptive_radius <= allowed), SMALLEST)
+    else:
+        largest = int((MEMORY / network.bytes_per_pixel) ** (1 / len(sizes)))
+    parts = -(-longest // largest)
     return _up_to_multiple(-(-longest // parts), network.grid)
 
 
-def _in_all(region: tuple[slice, ...]) -> tuple[slice, ...]:
-    """Return the index of a region in all images and channels of a batch."""
-    return (slice(None), slice(None), *region)
+def _out_of_memory(error: Exception) -> bool:
+    """Tell torch's and Python's failures to get memory from other errors."""
+    message = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "not enough memory" in message
+        or "can't allocate memory" in message
+    )
 
 
 def _pad_to_grid(image: torch.Tensor, grid: int) -> torch.Tensor:

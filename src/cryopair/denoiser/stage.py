@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..errors import BadFileError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
 from .inference import denoise
-from .model import Model
+from .model import Ensemble, Model
 
 COLUMNS = ("rlnMicrographNameDenoised", "cryopairModel")
 PIXEL_SIZE_TOLERANCE = 0.05
@@ -20,7 +21,7 @@ PIXEL_SIZE_TOLERANCE = 0.05
 
 
 def denoise_micrographs(
-    micrographs: Micrographs, model: Model, *, out: str | Path, device: torch.device | str = "cpu"
+    micrographs: Micrographs, model: Model | Ensemble, *, out: str | Path, device: torch.device | str = "cpu"
 ) -> Micrographs:
     """Denoise each half of each micrograph and write the sum of the two.
 
@@ -31,8 +32,8 @@ def denoise_micrographs(
     ----------
     micrographs : Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
-    model : Model
-        Its network is moved to `device`.
+    model : Model or Ensemble
+        Its networks are moved to `device`.
     out : str or Path
         Folder below which the images go, mirroring the raw micrographs' folders; relative to the project.
     device : torch.device or str
@@ -41,7 +42,7 @@ def denoise_micrographs(
     Returns
     -------
     Micrographs
-        With ``rlnMicrographNameDenoised`` and ``cryopairModel`` (`Model.hash`).
+        With ``rlnMicrographNameDenoised`` and ``cryopairModel`` (its hash).
 
     Warns
     -----
@@ -50,6 +51,7 @@ def denoise_micrographs(
     """
     out = Path(out)
     warn_pixel_size(micrographs, model)
+    networks = [member.network for member in model.members]
 
     def work(row: Row) -> Mapping[str, object]:
         path = out / f"{mirrored(row['rlnMicrographName'])}.mrc"
@@ -57,7 +59,7 @@ def denoise_micrographs(
         images = {half: read_mrc(half) for half in (even, odd)}
         if images[even].shape != images[odd].shape:
             raise BadFileError(odd, f"has shape {images[odd].shape}", expected=f"{images[even].shape}, as {even} has")
-        first, second = (denoise(image, model.network, device=device, name=half) for half, image in images.items())
+        first, second = (denoise(image, networks, device=device, name=half) for half, image in images.items())
         write_mrc(
             path,
             first + second,
@@ -69,13 +71,13 @@ def denoise_micrographs(
     return process(micrographs, "denoise", work, columns=COLUMNS)
 
 
-def warn_pixel_size(micrographs: Micrographs, model: Model) -> None:
-    """Warn of each optics group whose pixel size the model was not trained at."""
-    for optics in micrographs.optics.rows():
+def warn_pixel_size(micrographs: Micrographs, model: Model | Ensemble) -> None:
+    """Warn of each optics group whose pixel size the model was not trained at, where that is known."""
+    for optics, member in itertools.product(micrographs.optics.rows(), model.members):
         pixel_size = float(optics["rlnMicrographPixelSize"])
-        if abs(pixel_size / model.pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
+        if member.pixel_size and abs(pixel_size / member.pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
             warnings.warn(
-                f"optics group {optics['rlnOpticsGroup']} has {pixel_size:g} Å/px, but model {model.hash} was "
-                f"trained at {model.pixel_size:g} Å/px: expect worse results, or train a model on these data.",
+                f"optics group {optics['rlnOpticsGroup']} has {pixel_size:g} Å/px, but model {member.hash} was "
+                f"trained at {member.pixel_size:g} Å/px: expect worse results, or train a model on these data.",
                 stacklevel=2,
             )

@@ -19,6 +19,7 @@ from ..formats.atomic import sealed_path
 from ..formats.mrc import read_mrc_info
 from ..formats.star import Table, read_star, require, write_star
 from ..micrographs import Micrographs, Row, stop_if_most_fail
+from .datasets import fair_shares, number_datasets
 
 BLOCK = "training_pairs"
 SHARDS_BLOCK = "training_shards"
@@ -38,6 +39,7 @@ _LABELS = (
     "cryopairHashOdd",
     "cryopairRole",
 )
+_DATASET = "cryopairDataset"  # a column that only sets of several datasets have
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class TrainingPair:
         SHA-256 of the files.
     validate : bool
         Whether the pair is held out from training.
+    dataset : int
+        Number of its dataset, from 1.
     """
 
     micrograph: str
@@ -66,9 +70,12 @@ class TrainingPair:
     hash_even: str
     hash_odd: str
     validate: bool
+    dataset: int = 1
 
 
-def freeze_training_set(halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0) -> list[TrainingPair]:
+def freeze_training_set(
+    halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0, projects: Sequence[Path] | None = None
+) -> list[TrainingPair]:
     """Choose training pairs, spread evenly over all micrographs, and hold out every tenth.
 
     Parameters
@@ -76,53 +83,51 @@ def freeze_training_set(halves: Sequence[Micrographs], *, max_pairs: int = 128, 
     halves : sequence of Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``, in the order of collection.
     max_pairs : int
-        Take no more than this many: one from each of as many equal stretches of the session.
+        Take no more than this many: one from each of as many equal stretches of the session. Several datasets
+        (what a project has at one pixel size) have equal shares of it.
     seed : int
         Of the choice within each stretch.
+    projects : sequence of Path, optional
+        Which project each of `halves` is of; by default all are of one.
 
     Raises
     ------
     UsageError
-        When there are fewer than `FEWEST_PAIRS`, or the pixel sizes differ.
+        When there are fewer than `FEWEST_PAIRS`.
     CryopairError
         When too many of the micrographs have failed.
     BadFileError
         When a half is missing or the halves of a pair differ in size.
     """
-    rows = [(part, row) for part in halves for row in part.table.rows()]
+    sources = [(part, row) for part in halves for row in part.table.rows()]
     lost = [reason for part in halves for reason in part.failed["cryopairReason"]]
-    stop_if_most_fail("freeze", failed=len(lost), total=len(rows) + len(lost), last=lost[-1] if lost else "")
-    if len(rows) < FEWEST_PAIRS:
+    stop_if_most_fail("freeze", failed=len(lost), total=len(sources) + len(lost), last=lost[-1] if lost else "")
+    if len(sources) < FEWEST_PAIRS:
         raise UsageError(
-            f"{len(rows)} even/odd pairs are too few to train on; at least {FEWEST_PAIRS} are needed, and "
+            f"{len(sources)} even/odd pairs are too few to train on; at least {FEWEST_PAIRS} are needed, and "
             "10 or more are better. Wait for more movies, or use a model trained on similar data."
         )
-    if min(len(rows), max_pairs) < FEWEST_PAIRS:
+    if min(len(sources), max_pairs) < FEWEST_PAIRS:
         raise UsageError(f"max_pairs is {max_pairs}; at least {FEWEST_PAIRS} pairs are needed for training.")
-    chosen = _spread(len(rows), max_pairs, seed)
-    pairs = [
-        _pair(*rows[index], validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1) for place, index in enumerate(chosen)
+    project_of_part = projects or [Path()] * len(halves)
+    datasets = number_datasets(
+        [project for project, part in zip(project_of_part, halves, strict=True) for _ in range(len(part.table))],
+        [part.pixel_size(row) for part, row in sources],
+    )
+    members = [
+        [source for source, its in zip(sources, datasets, strict=True) if its == dataset]
+        for dataset in sorted(set(datasets))
     ]
-    check_pixel_sizes(pairs)
-    return pairs
-
-
-def check_pixel_sizes(pairs: Sequence[TrainingPair]) -> float:
-    """Return the pixel size of all pairs, in Å/px.
-
-    Raises
-    ------
-    UsageError
-        When they differ by more than 1 %.
-    """
-    smallest = min(pairs, key=lambda pair: pair.pixel_size)
-    largest = max(pairs, key=lambda pair: pair.pixel_size)
-    if largest.pixel_size > 1.01 * smallest.pixel_size:
-        raise UsageError(
-            f"the training pairs differ in pixel size: {smallest.micrograph} has {smallest.pixel_size:g} Å/px, "
-            f"{largest.micrograph} has {largest.pixel_size:g} Å/px. Train one model for each pixel size."
-        )
-    return float(np.median([pair.pixel_size for pair in pairs]))
+    shares = fair_shares([len(member) for member in members], max_pairs)
+    chosen = [
+        (dataset, *member[index])
+        for dataset, (member, share) in enumerate(zip(members, shares, strict=True), start=1)
+        for index in _spread(len(member), share, seed)
+    ]
+    return [
+        _pair(part, row, dataset=dataset, validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1)
+        for place, (dataset, part, row) in enumerate(chosen)
+    ]
 
 
 def write_manifest(path: str | Path, pairs: Sequence[TrainingPair], *, shards: Sequence[str] = ()) -> None:
@@ -157,6 +162,8 @@ def write_manifest(path: str | Path, pairs: Sequence[TrainingPair], *, shards: S
         for pair in pairs
     ]
     table = Table.from_rows([dict(zip(_LABELS, row, strict=True)) for row in rows], _LABELS)
+    if len({pair.dataset for pair in pairs}) > 1:
+        table[_DATASET] = [pair.dataset for pair in pairs]
     with sealed_path(path) as candidate:
         write_star(candidate, {BLOCK: table, SHARDS_BLOCK: Table({"cryopairShard": shards})})
 
@@ -180,6 +187,7 @@ def read_manifest(path: str | Path) -> list[TrainingPair]:
             hash_even=row["cryopairHashEven"],
             hash_odd=row["cryopairHashOdd"],
             validate=row["cryopairRole"] == "validate",
+            dataset=int(row.get(_DATASET, 1)),
         )
         for row in table.rows()
     ]
@@ -209,7 +217,7 @@ def _spread(count: int, wanted: int, seed: int) -> list[int]:
     return [int(generator.integers(low, high)) for low, high in itertools.pairwise(edges)]
 
 
-def _pair(halves: Micrographs, row: Row, *, validate: bool) -> TrainingPair:
+def _pair(halves: Micrographs, row: Row, *, dataset: int, validate: bool) -> TrainingPair:
     even, odd = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
     shapes = [read_mrc_info(path).shape[1:] for path in (even, odd)]
     if shapes[0] != shapes[1]:
@@ -223,4 +231,5 @@ def _pair(halves: Micrographs, row: Row, *, validate: bool) -> TrainingPair:
         hash_even=file_hash(even),
         hash_odd=file_hash(odd),
         validate=validate,
+        dataset=dataset,
     )

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from ..denoiser import grey_levels
 from ..denoiser.inference import denoise_normalised
-from ..denoiser.model import Model
+from ..denoiser.model import Ensemble, Model
 from ..denoiser.normalise import Normalisation
 from ..errors import BadFileError
 from ..formats.atomic import write_text
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row, process
+from .baselines import baselines
 from .snr import Quality, summarise
 from .spectra import Spectra, measure_spectra
 
@@ -25,9 +29,16 @@ WINDOW = 1024
 
 _POWERS = ("signal", "noise", "residual_noise", "bias", "excess_error")
 
+Halves = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
 
 def measure_micrographs(
-    micrographs: Micrographs, model: Model, *, out_csv: str | Path, device: torch.device | str = "cpu"
+    micrographs: Micrographs,
+    model: Model | Ensemble,
+    *,
+    out_csv: str | Path,
+    with_baselines: bool = False,
+    device: torch.device | str = "cpu",
 ) -> Micrographs:
     """Measure SNR, bias and even/odd correlation of micrographs, raw and denoised.
 
@@ -38,10 +49,13 @@ def measure_micrographs(
     ----------
     micrographs : Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
-    model : Model
-        Its network is moved to `device`.
+    model : Model or Ensemble
+        Its networks are moved to `device`.
     out_csv : str or Path
         One row a micrograph; the curves by spatial frequency go to ``<name>_rings.csv`` beside it.
+    with_baselines : bool
+        Measure simple filters too, into ``<name>_baselines.csv``: of each kind the one with the highest SNR
+        on that micrograph.
     device : torch.device or str
         Where to compute.
 
@@ -53,35 +67,62 @@ def measure_micrographs(
     out_csv = Path(out_csv)
     summaries: list[dict[str, object]] = []
     curves: list[dict[str, object]] = []
+    filters: list[dict[str, object]] = []
 
     def work(row: Row) -> Mapping[str, object]:
-        spectra = _measure(row, model, pixel_size=micrographs.pixel_size(row), device=device)
-        summaries.append({"micrograph": row["rlnMicrographName"], **_figures(summarise(spectra))})
-        curves.extend({"micrograph": row["rlnMicrographName"], **ring} for ring in _rings(spectra))
+        micrograph, pixel_size = {"micrograph": row["rlnMicrographName"]}, micrographs.pixel_size(row)
+        raw, denoised = _windows(row, model, device=device)
+        spectra = measure_spectra(raw, denoised, pixel_size=pixel_size)
+        summaries.append({**micrograph, **_figures(summarise(spectra))})
+        curves.extend({**micrograph, **ring} for ring in _rings(spectra))
+        if with_baselines:
+            filters.extend({**micrograph, **best} for best in _best_filters(raw, pixel_size=pixel_size))
         return {}
 
     measured = process(micrographs, "measure", work, columns=())
     write_text(out_csv, _csv(summaries))
     write_text(out_csv.with_name(f"{out_csv.stem}_rings.csv"), _csv(curves))
+    if with_baselines:
+        write_text(out_csv.with_name(f"{out_csv.stem}_baselines.csv"), _csv(filters))
     return measured
 
 
-def _measure(row: Row, model: Model, *, pixel_size: float, device: torch.device | str) -> Spectra:
+def _windows(row: Row, model: Model | Ensemble, *, device: torch.device | str) -> tuple[Halves, Halves]:
+    """Return the central window of the halves, raw and denoised, both without background and in units of the noise."""
     even, odd = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
     images = read_mrc(even), read_mrc(odd)
     if images[0].shape != images[1].shape:
         raise BadFileError(odd, f"has shape {images[1].shape}", expected=f"{images[0].shape}, as {even} has")
     height, width = images[0].shape
-    y, x = max(0, height - WINDOW) // 2, max(0, width - WINDOW) // 2
-    first, second = (
-        Normalisation.of(image, name=path).apply(image[y : y + WINDOW, x : x + WINDOW], origin=(y, x))
-        for image, path in zip(images, (even, odd), strict=True)
-    )
-    denoised = (
-        denoise_normalised(first, model.network, device=device),
-        denoise_normalised(second, model.network, device=device),
-    )
-    return measure_spectra((first, second), denoised, pixel_size=pixel_size)
+    origin = y, x = max(0, height - WINDOW) // 2, max(0, width - WINDOW) // 2
+    windows = []
+    for image, path in zip(images, (even, odd), strict=True):
+        levels, crop = Normalisation.of(image, name=path), image[y : y + WINDOW, x : x + WINDOW]
+        raw, total = levels.apply(crop, origin=origin), np.zeros(crop.shape, np.float32)
+        for member in model.members:
+            if member.network.grey_levels == "background":
+                total += denoise_normalised(raw, member.network, device=device)
+            else:
+                own = grey_levels.measure(image, member.network, name=path)
+                result = denoise_normalised(own.apply(crop, origin=origin), member.network, device=device)
+                total += (own.undo(result, origin=origin) - levels.background(origin=origin, shape=crop.shape)) / (
+                    levels.scale
+                )
+        windows.append((raw, total / np.float32(len(model.members))))
+    (raw_even, denoised_even), (raw_odd, denoised_odd) = windows
+    return (raw_even, raw_odd), (denoised_even, denoised_odd)
+
+
+def _best_filters(raw: Halves, *, pixel_size: float) -> Iterable[dict[str, object]]:
+    """Measure simple filters; of each kind, give the figures of the one with the highest SNR."""
+    best: dict[str, tuple[str, Quality]] = {}
+    for kind, setting, work in baselines(*raw):
+        quality = summarise(measure_spectra(raw, (work(raw[0]), work(raw[1])), pixel_size=pixel_size))
+        # An SNR that cannot be estimated is NaN, which is above nothing.
+        if kind not in best or not quality.snr_denoised_db <= best[kind][1].snr_denoised_db:
+            best[kind] = setting, quality
+    for kind, (setting, quality) in best.items():
+        yield {"filter": kind, "setting": setting, **_figures(quality)}
 
 
 def _figures(quality: Quality) -> dict[str, object]:

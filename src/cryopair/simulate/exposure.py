@@ -7,20 +7,23 @@ without touching those that exist, and the STAR lists can be written without mak
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from .carbon import CarbonEdge, draw_carbon_edge
+from .kinds import KINDS
 from .optics import Defocus
-from .specimen import DIAMETER
 
-EDGE = 0.5 * DIAMETER
-"""How far beyond the edges of the image particles and contamination are placed, in Å."""
+USUAL_ICE = 500.0
+"""Thickness in Å for which `optics.ZERO_LOSS` holds."""
 
-_PARTICLES_PER_AREA = 1.75e-5  # per Å²: about 50 in 2048 x 1536 Å
-_CLOSEST = 1.15 * DIAMETER  # between centres of particles
-_CLEARANCE = 0.6 * DIAMETER  # between the rim of contamination and the centre of a particle
+# In diameters of the particle:
+_EDGE = 0.5  # how far beyond the edges of the image particles and contamination are placed
+_CLOSEST = 1.15  # between centres of particles
+_CLEARANCE = 0.6  # between the rim of contamination and the centre of a particle
+_PARTICLES_PER_AREA = 1.75e-5 * 150.0**2  # about 50 of 150 Å in 2048 x 1536 Å
 _ATTEMPTS = 200  # at placing each particle
 
 
@@ -42,6 +45,12 @@ class Settings:
         In e/Å².
     voltage : float
         In kV.
+    specimen : str
+        One of `kinds.KINDS`.
+    carbon_every : int
+        Every how many movies one shows the edge of the hole in the carbon film; 0 for none.
+    ice_thickness : float
+        In Å.
     """
 
     seed: int
@@ -50,6 +59,14 @@ class Settings:
     pixel_size: float
     dose_per_frame: float
     voltage: float
+    specimen: str = "proteasome"
+    carbon_every: int = 0
+    ice_thickness: float = USUAL_ICE
+
+    @property
+    def diameter(self) -> float:
+        """Of the particle, in Å."""
+        return KINDS[self.specimen].diameter
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,8 @@ class Exposure:
         Shape ``(2, 6, 3)``: local motion in RELION's form and sign, see `motion.model.Motion`.
     illumination : numpy.ndarray
         Shape ``(3,)``: slopes along x and y across the image, and the fall from its centre to its sides.
+    carbon : CarbonEdge or None
+        The edge of the hole, where the image shows it; no particles lie on the carbon.
     """
 
     defocus: Defocus
@@ -106,6 +125,7 @@ class Exposure:
     drift: npt.NDArray[np.float64]
     local_coefficients: npt.NDArray[np.float64]
     illumination: npt.NDArray[np.float64]
+    carbon: CarbonEdge | None = None
 
 
 def draw_exposure(settings: Settings, number: int) -> Exposure:
@@ -113,7 +133,7 @@ def draw_exposure(settings: Settings, number: int) -> Exposure:
     random = np.random.default_rng([settings.seed, number])
     mean, astigmatism = random.uniform(8_000, 22_000), random.uniform(50, 400)
     contamination = _draw_contamination(random, settings)
-    return Exposure(
+    exposure = Exposure(
         defocus=Defocus(u=mean + astigmatism / 2, v=mean - astigmatism / 2, angle=random.uniform(0, 180)),
         ctf_resolution=random.uniform(4.2, 6.5),
         ctf_merit=random.uniform(0.08, 0.2),
@@ -123,12 +143,18 @@ def draw_exposure(settings: Settings, number: int) -> Exposure:
         local_coefficients=_draw_local_motion(random, settings.frames),
         illumination=_draw_illumination(random),
     )
+    if settings.carbon_every == 0 or number % settings.carbon_every:
+        return exposure
+    # Drawn last, so that the rest of the exposure is what it would be without.
+    carbon = draw_carbon_edge(random, settings.shape, settings.pixel_size)
+    hanging = [not carbon.carries(x, y, pixel_size=settings.pixel_size) for x, y in exposure.particles[:, :2]]
+    return replace(exposure, carbon=carbon, particles=exposure.particles[np.array(hanging, bool)])
 
 
 def _draw_positions(random: np.random.Generator, settings: Settings) -> npt.NDArray[np.float64]:
-    """Draw a point in the image or within `EDGE` of it, in pixels."""
+    """Draw a point in the image or within `_EDGE` diameters of it, in pixels."""
     height, width = settings.shape
-    edge = EDGE / settings.pixel_size
+    edge = _EDGE * settings.diameter / settings.pixel_size
     return random.uniform([-edge, -edge], [width + edge, height + edge])
 
 
@@ -153,16 +179,17 @@ def _draw_particles(
     random: np.random.Generator, settings: Settings, contamination: tuple[Blob, ...]
 ) -> npt.NDArray[np.float64]:
     """Place particles one by one, where they touch neither each other nor contamination."""
-    height, width = (n * settings.pixel_size + 2 * EDGE for n in settings.shape)
-    wanted = round(_PARTICLES_PER_AREA * height * width * random.uniform(0.85, 1.15))
-    blocked = [(blob.x, blob.y, (blob.radius + _CLEARANCE) / settings.pixel_size) for blob in contamination]
+    height, width = (n * settings.pixel_size + 2 * _EDGE * settings.diameter for n in settings.shape)
+    wanted = round(_PARTICLES_PER_AREA / settings.diameter**2 * height * width * random.uniform(0.85, 1.15))
+    clearance = _CLEARANCE * settings.diameter
+    blocked = [(blob.x, blob.y, (blob.radius + clearance) / settings.pixel_size) for blob in contamination]
     placed: list[npt.NDArray] = []
     for _ in range(wanted * _ATTEMPTS):
         if len(placed) == wanted:
             break
         x, y = _draw_positions(random, settings)
         if all((x - bx) ** 2 + (y - by) ** 2 >= distance**2 for bx, by, distance in blocked):
-            blocked.append((x, y, _CLOSEST / settings.pixel_size))
+            blocked.append((x, y, _CLOSEST * settings.diameter / settings.pixel_size))
             tilt = math.degrees(math.acos(random.uniform(-1, 1)))  # uniform over all orientations
             rot, psi = random.uniform(-180, 180, 2)
             placed.append(np.array([x, y, rot, tilt, psi]))

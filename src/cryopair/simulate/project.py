@@ -33,11 +33,12 @@ from ..formats.star import Table, read_star, write_star
 from ..halves.sums import sum_halves
 from ..motion.model import Motion, write_motion
 from .exposure import Exposure, Settings, draw_exposure
+from .kinds import KINDS
 from .lists import contamination_table, particle_table, write_lists
 from .movie import Detector, make_counts, make_detector
 from .optics import CRITICAL_DOSE_SCALE
 from .scene import illumination, render, undamaged
-from .specimen import Specimen, proteasome
+from .specimen import Specimen
 
 GAIN = "Movies/gain.mrc"
 SETTINGS = "truth/simulation.star"
@@ -60,6 +61,8 @@ def simulate_project(
     pixel_size: float = 2.0,
     dose_per_frame: float = 1.2,
     voltage: float = 300.0,
+    specimen: str = "proteasome",
+    carbon_every: int = 0,
     seed: int = 1,
 ) -> None:
     """Write a RELION project of made-up movies with known truth.
@@ -88,6 +91,10 @@ def simulate_project(
         In e/Å².
     voltage : float
         300 or 200 kV.
+    specimen : str
+        The particle, one of `kinds.KINDS`.
+    carbon_every : int
+        Every how many movies one shows the edge of the hole in the carbon film; 0 for none.
     seed : int
         Of everything random.
 
@@ -104,6 +111,8 @@ def simulate_project(
         pixel_size=float(pixel_size),
         dose_per_frame=float(dose_per_frame),
         voltage=float(voltage),
+        specimen=specimen,
+        carbon_every=carbon_every,
     )
     _check(settings, movies)
     _claim(root, settings)
@@ -115,7 +124,7 @@ def simulate_project(
     exposures = {_name(number): draw_exposure(settings, number) for number in numbers}
     missing = [n for n in numbers if not all(path.is_file() for path in _outputs(root, n))]
     if missing:
-        specimen = proteasome(_random(settings, _SPECIMEN))
+        specimen = KINDS[settings.specimen].make(_random(settings, _SPECIMEN))
 
         def write(number: int) -> None:
             _write_movie(root, number, exposures[_name(number)], settings, specimen, detector)
@@ -147,6 +156,10 @@ def true_motion(exposure: Exposure, settings: Settings, name: str, detector: Det
 def _check(settings: Settings, movies: int) -> None:
     if movies < 1 or settings.frames < 1 or settings.seed < 0:
         raise UsageError("a simulation needs at least one movie, one frame, and a seed that is not negative.")
+    if settings.specimen not in KINDS:
+        raise UsageError(f"there is no specimen '{settings.specimen}'; choose from {', '.join(KINDS)}.")
+    if settings.carbon_every < 0:
+        raise UsageError(f"carbon in every {settings.carbon_every}th movie makes no sense; 0 is for none.")
     if settings.voltage not in CRITICAL_DOSE_SCALE:
         raise UsageError(f"{settings.voltage:g} kV: radiation damage is only known at 300 and 200 kV.")
     counts = settings.dose_per_frame * settings.pixel_size**2
@@ -159,6 +172,12 @@ def _check(settings: Settings, movies: int) -> None:
 
 def _claim(root: Path, settings: Settings) -> None:
     """Record the settings, or refuse when other ones are on record."""
+    # On record only where they are not the usual: a folder from before they could be chosen can still grow.
+    special: dict[str, list[object]] = {}
+    if settings.specimen != Settings.specimen:
+        special["cryopairSpecimen"] = [settings.specimen]
+    if settings.carbon_every != Settings.carbon_every:
+        special["cryopairCarbonEvery"] = [settings.carbon_every]
     wanted = Table(
         {
             "cryopairSeed": [settings.seed],
@@ -168,13 +187,15 @@ def _claim(root: Path, settings: Settings) -> None:
             "rlnMicrographOriginalPixelSize": [settings.pixel_size],
             "rlnMicrographDoseRate": [settings.dose_per_frame],
             "rlnVoltage": [settings.voltage],
+            **special,
         }
     )
     if not (root / SETTINGS).is_file():
         write_star(root / SETTINGS, {"simulation": wanted}, lists=("simulation",))
         return
-    found = read_star(root / SETTINGS)["simulation"].row(0)
-    pairs = ((label, found.get(label), value) for label, value in wanted.row(0).items())
+    found, asked = read_star(root / SETTINGS)["simulation"].row(0), wanted.row(0)
+    labels = dict.fromkeys([*asked, *found])
+    pairs = ((label, found.get(label, "as usual"), asked.get(label, "as usual")) for label in labels)
     other = [f"{label} is {old}, not {new}" for label, old, new in pairs if old != new]
     if other:
         raise UsageError(f"{root} holds a simulation with other settings ({'; '.join(other)}). Choose another folder.")

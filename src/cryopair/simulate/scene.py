@@ -8,14 +8,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from .exposure import Blob, Exposure, Settings
-from .optics import frequencies, transfer
-from .specimen import WATER_VOLUME, Specimen, add_projection, residue_phase, rotation_matrix, water_phase
+from . import carbon
+from .exposure import USUAL_ICE, Blob, Exposure, Settings
+from .optics import ZERO_LOSS, frequencies, transfer
+from .specimen import (
+    WATER_VOLUME,
+    Specimen,
+    add_projection,
+    phase_of_scattering,
+    residue_phase,
+    rotation_matrix,
+    water_phase,
+)
 
 MARGIN = 24
 """Least number of pixels between the frame and the edge of the canvas: more than anything moves."""
-ICE_THICKNESS = 500.0
-"""In Å."""
 
 _ICE_STRUCTURE_FACTOR = 0.07  # of water below 1/4 Å⁻¹: molecules are far from independent
 _WATER_DIFFUSION = 3.2  # Å rms: molecules jump about under the beam, so finer structure of ice averages out
@@ -70,8 +77,14 @@ def render(
             weight=weight,
         )
     spectrum = fft.rfft2(phase) + _ice_structure(shape, settings, random)
+    transmission = _transmission(shape, exposure, settings, random)
+    if exposure.carbon is not None:
+        film = exposure.carbon.cover(shape, pixel_size=settings.pixel_size, corner=(top, left))
+        spectrum += fft.rfft2(film * _carbon_structure(shape, settings, random))
+        transmission *= carbon.TRANSMISSION**film
     spectrum *= transfer(shape, pixel_size=settings.pixel_size, defocus=exposure.defocus, voltage=settings.voltage)
-    spectrum += fft.rfft2(_transmission(shape, exposure, settings, random))
+    spectrum *= ZERO_LOSS ** (settings.ice_thickness / USUAL_ICE - 1)  # `transfer` has that of the usual ice
+    spectrum += fft.rfft2(transmission)
     return spectrum.astype(np.complex64)
 
 
@@ -95,12 +108,22 @@ def _ice_structure(
     shape: tuple[int, int], settings: Settings, random: np.random.Generator
 ) -> npt.NDArray[np.complex64]:
     """Spectrum of the phase (rad) of amorphous ice: white, but for the blur of its moving molecules."""
-    molecules_per_area = ICE_THICKNESS / WATER_VOLUME
+    molecules_per_area = settings.ice_thickness / WATER_VOLUME
     power = molecules_per_area * water_phase(settings.voltage) ** 2 * _ICE_STRUCTURE_FACTOR  # rad²Å²
     kx, ky = frequencies(shape, settings.pixel_size)
     blur = np.exp(-2 * (math.pi * _WATER_DIFFUSION) ** 2 * (kx**2 + ky**2))
     noise = random.standard_normal(shape, np.float32)
     return fft.rfft2(noise) * (math.sqrt(power) / settings.pixel_size * blur)
+
+
+def _carbon_structure(
+    shape: tuple[int, int], settings: Settings, random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Phase (rad) of a whole film of amorphous carbon: white."""
+    atoms_per_area = carbon.THICKNESS * carbon.ATOMS_PER_VOLUME
+    atom = phase_of_scattering(carbon.SCATTERING, settings.voltage)
+    power = atoms_per_area * atom**2 * carbon.STRUCTURE_FACTOR  # rad²Å²
+    return np.float32(math.sqrt(power) / settings.pixel_size) * random.standard_normal(shape, np.float32)
 
 
 def _transmission(

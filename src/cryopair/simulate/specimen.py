@@ -1,8 +1,7 @@
-"""A particle like the 20S proteasome: four stacked rings of seven subunits, symmetry D7, about 110 x 150 Å.
+"""A particle made of pseudo-atoms, one per residue, and its projections.
 
-It is made of one pseudo-atom per residue, placed at random without clashes in ellipsoidal subunits, the
-same in every subunit of one kind. The contrast follows from physics alone: the electron scattering factors
-of a mean residue, less those of the ice it displaces.
+The contrast follows from physics alone: the electron scattering factors of a mean residue, less those of the
+ice it displaces.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy.typing as npt
 
 from .optics import interaction_parameter
 
-RESIDUES_PER_SUBUNIT = 232
 RESIDUE_VOLUME = 133.0
 """In Å³: 110 Da at 1.21 Å³/Da."""
 RESIDUE_SCATTERING = 22.5
@@ -26,15 +24,10 @@ WATER_VOLUME = 32.2
 """Of a molecule of amorphous ice at 0.93 g/cm³, in Å³."""
 RESIDUE_SIGMA = 1.6
 """Gaussian radius of a residue in Å."""
-DIAMETER = 150.0
-"""Longest extent of the particle in Å."""
+CLOSEST_RESIDUES = 4.0
+"""Least distance of two residues in Å."""
 
 _POTENTIAL_PER_SCATTERING = 47.878  # h²/(2π m e) in V·Å²: projected potential of one Å of f(0)
-_SEMI_AXES = np.array([22.0, 17.0, 19.5])  # of a subunit along radius, tangent and axis, in Å
-_RING_RADII = {"alpha": 35.0, "beta": 38.0}  # of the subunits' centres; the chamber is wider in the middle
-_RING_HEIGHTS = {"alpha": 55.5, "beta": 18.5}
-_RING_TWISTS = {"alpha": 0.0, "beta": math.radians(12.0)}
-_CLOSEST_RESIDUES = 4.0  # Å
 _REACH = 4.0  # standard deviations to which a pseudo-atom is drawn; it has lost 3e-4 of its mass there
 
 
@@ -45,33 +38,25 @@ class Specimen:
     Attributes
     ----------
     positions : numpy.ndarray
-        Shape ``(atoms, 3)``, x, y, z in Å, about the particle's centre; the seven-fold axis is z.
+        Shape ``(atoms, 3)``, x, y, z in Å, about the particle's centre.
     """
 
     positions: npt.NDArray[np.float64]
 
 
-def proteasome(random: np.random.Generator) -> Specimen:
-    """Make the particle; `random` decides where the residues are in a subunit."""
-    rings: list[npt.NDArray[np.float64]] = []
-    for kind in ("alpha", "beta"):
-        subunit = _subunit(random) + np.array([_RING_RADII[kind], 0.0, 0.0])
-        for turn in range(7):
-            angle = 2 * math.pi * turn / 7 + _RING_TWISTS[kind]
-            upper = subunit @ _about_z(angle).T + np.array([0.0, 0.0, _RING_HEIGHTS[kind]])
-            rings += [upper, upper * [1.0, -1.0, -1.0]]  # and its image under the two-fold axis, x
-    return Specimen(np.concatenate(rings))
-
-
 def residue_phase(voltage: float) -> float:
     """Return the phase shift of a residue in ice, integrated over area, in rad·Å²: 0.311 at 300 kV."""
-    excess = RESIDUE_SCATTERING - WATER_SCATTERING * RESIDUE_VOLUME / WATER_VOLUME
-    return interaction_parameter(voltage) * _POTENTIAL_PER_SCATTERING * excess
+    return phase_of_scattering(RESIDUE_SCATTERING - WATER_SCATTERING * RESIDUE_VOLUME / WATER_VOLUME, voltage)
 
 
 def water_phase(voltage: float) -> float:
     """Return the phase shift of a water molecule, integrated over area, in rad·Å²."""
-    return interaction_parameter(voltage) * _POTENTIAL_PER_SCATTERING * WATER_SCATTERING
+    return phase_of_scattering(WATER_SCATTERING, voltage)
+
+
+def phase_of_scattering(amplitude: float, voltage: float) -> float:
+    """Return the phase shift of an atom with scattering amplitude f(0) in Å, integrated over area, in rad·Å²."""
+    return interaction_parameter(voltage) * _POTENTIAL_PER_SCATTERING * amplitude
 
 
 def rotation_matrix(rot: float, tilt: float, psi: float) -> npt.NDArray[np.float64]:
@@ -85,7 +70,7 @@ def rotation_matrix(rot: float, tilt: float, psi: float) -> npt.NDArray[np.float
     """
     cosine, sine = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     about_y = np.array([[cosine, 0.0, -sine], [0.0, 1.0, 0.0], [sine, 0.0, cosine]])
-    return _about_z(-math.radians(psi)) @ about_y @ _about_z(-math.radians(rot))
+    return about_z(-math.radians(psi)) @ about_y @ about_z(-math.radians(rot))
 
 
 def add_projection(
@@ -138,18 +123,7 @@ def add_projection(
         image[rows, columns] += weight / (2 * math.pi * RESIDUE_SIGMA**2) * inside
 
 
-def _subunit(random: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Place residues uniformly in an ellipsoid, none closer than `_CLOSEST_RESIDUES` to another."""
-    residues = np.empty((0, 3))
-    while len(residues) < RESIDUES_PER_SUBUNIT:
-        candidate = random.uniform(-1, 1, 3)
-        position = candidate * _SEMI_AXES
-        distances = np.linalg.norm(residues - position, axis=1)
-        if candidate @ candidate <= 1 and (distances >= _CLOSEST_RESIDUES).all():
-            residues = np.vstack([residues, position])
-    return residues
-
-
-def _about_z(angle: float) -> npt.NDArray[np.float64]:
+def about_z(angle: float) -> npt.NDArray[np.float64]:
+    """Return the matrix of a right-handed rotation about z by an angle in radians."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])

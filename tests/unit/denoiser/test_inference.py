@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cryopair.denoiser.grey_levels import MeanStd
 from cryopair.denoiser.inference import denoise, denoise_normalised, tiles
-from cryopair.denoiser.networks.unet import UNet
+from cryopair.denoiser.networks import Network, TopazAffine, UNet
 from cryopair.denoiser.normalise import Normalisation
 from cryopair.errors import BadFileError, CryopairError
 
@@ -84,7 +85,65 @@ def test_the_result_is_in_the_grey_levels_of_the_image(network: UNet) -> None:
     normalisation = Normalisation.of(image)
     normalised = denoise_normalised(normalisation.apply(image), network, exact=True)
     np.testing.assert_array_equal(result, normalisation.undo(normalised))
-    np.testing.assert_array_equal(result, denoise(image, network, normalisation=normalisation, exact=True))
+
+
+def test_topaz_networks_work_on_mean_and_deviation() -> None:
+    """As Topaz up to 0.2.5: the mean of the whole image is 0, its deviation 1; both are given back."""
+    image = 40 + 3 * noise(60, 71) + 0.1 * np.arange(71, dtype=np.float32)
+    network = TopazAffine(kernel=3)
+    torch.nn.init.zeros_(network.filter.weight)
+    network.filter.weight.data[0, 0, 1, 1] = 0.5
+    torch.nn.init.constant_(network.filter.bias, 0.25)
+    normalised = (image - image.mean()) / image.std()
+    np.testing.assert_allclose(MeanStd.of(image).apply(image), normalised, atol=1e-5)
+    expected = (0.5 * normalised + 0.25) * image.std() + image.mean()
+    np.testing.assert_allclose(denoise(image, network, exact=True), expected, rtol=1e-6)
+
+
+def test_an_ensemble_is_the_mean_of_its_members(network: UNet, make_network: Callable[..., UNet]) -> None:
+    image = 40 + 3 * noise(60, 71)
+    members = [network, make_network((4, 4)), TopazAffine(kernel=3)]
+    mean = np.mean([denoise(image, member) for member in members], axis=0)
+    np.testing.assert_allclose(denoise(image, members), mean, rtol=1e-6)
+
+
+class Hungry(Network):
+    """Doubles the image, but finds no memory for tiles above a side."""
+
+    grid, receptive_radius, padded = 8, 0, True
+
+    def __init__(self, side: int, error: Exception) -> None:
+        super().__init__()
+        self.dimensions, self.hyper_parameters = 2, {}
+        self.side, self.error, self.tried = side, error, []
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.tried.append(max(image.shape[2:]))
+        if self.tried[-1] > self.side:
+            raise self.error
+        return 2 * image
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: not enough memory: you tried to allocate"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_smaller_tiles_are_tried_when_memory_runs_out(error: Exception) -> None:
+    network, image = Hungry(110, error), noise(300, 400)
+    np.testing.assert_array_equal(denoise_normalised(image, network), 2 * image)
+    assert network.tried[:3] == [400, 200, 104]
+
+
+def test_too_little_memory_is_one_clear_error() -> None:
+    with pytest.raises(CryopairError, match="cpu: not enough memory to denoise even in tiles of 100 px"):
+        denoise_normalised(noise(300, 400), Hungry(30, MemoryError()))
+    with pytest.raises(RuntimeError, match="something else"):
+        denoise_normalised(noise(64, 64), Hungry(30, RuntimeError("something else")))
 
 
 def test_default_precision_is_near_the_exact(network: UNet) -> None:

@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 
 from cryopair.denoiser.inference import denoise_normalised
-from cryopair.denoiser.model import CARD, WEIGHTS, load_model, save_model
-from cryopair.denoiser.networks.unet import UNet
+from cryopair.denoiser.model import CARD, WEIGHTS, Ensemble, load_model, load_models, save_model
+from cryopair.denoiser.networks import Network, TopazAffine, TopazFCNN, TopazUNet, UNet
 from cryopair.errors import BadFileError, UsageError
 
 CONTENT = {"pixel_size": 1.35, "settings": {"steps": 3}}
@@ -52,6 +52,29 @@ def test_round_trip(folder: Path, network: UNet, name: str) -> None:
     assert model.card["architecture"] == {"name": "UNet", "channels": [6, 8, 8], "dimensions": 2}
     assert model.hash == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
     assert not model.network.training
+
+
+@pytest.mark.parametrize(
+    "network", [TopazUNet(levels=3, channels=2, base_kernel=7), TopazFCNN(channels=3, kernel=5), TopazAffine(kernel=7)]
+)
+def test_all_architectures_come_back(tmp_path: Path, network: Network) -> None:
+    save_model(tmp_path / "model", network, CONTENT | {"pixel_size": None})
+    model = load_model(tmp_path / "model")
+    image = np.random.default_rng(0).normal(size=(40, 56)).astype(np.float32)
+    expected = denoise_normalised(image, network, exact=True)
+    np.testing.assert_array_equal(denoise_normalised(image, model.network, exact=True), expected)
+    assert type(model.network) is type(network)
+    assert model.pixel_size is None
+
+
+def test_several_models_are_an_ensemble(tmp_path: Path, folder: Path, make_network: Callable[..., UNet]) -> None:
+    other = save_model(tmp_path / "other", make_network((4, 4)), CONTENT)
+    one = load_models([folder])
+    both = load_models([folder, tmp_path / "other"])
+    assert one.hash == load_model(folder).hash
+    assert isinstance(both, Ensemble)
+    assert both.hash == f"{one.hash}+{other.hash}"
+    assert [member.hash for member in both.members] == [one.hash, other.hash]
 
 
 def test_equal_models_are_equal_bytes(tmp_path: Path, folder: Path, network: UNet) -> None:
@@ -118,7 +141,10 @@ def test_a_pickle_in_disguise_is_not_unpickled(folder: Path, tmp_path: Path) -> 
     ("values", "message"),
     [
         ({"format_version": 2}, "has format version 2; expected version 1. Update cryopair"),
-        ({"architecture": {"name": "Transformer"}}, "architecture is .*Transformer.*; expected UNet"),
+        (
+            {"architecture": {"name": "Transformer"}},
+            "architecture is .*Transformer.*; expected one of UNet, TopazUNet, TopazFCNN, TopazAffine",
+        ),
     ],
 )
 def test_models_of_other_kinds_are_refused(folder: Path, values: dict[str, object], message: str) -> None:

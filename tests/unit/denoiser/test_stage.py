@@ -8,8 +8,8 @@ import pytest
 
 from cryopair.denoiser.files import denoise_files
 from cryopair.denoiser.inference import denoise
-from cryopair.denoiser.model import Model, save_model
-from cryopair.denoiser.networks.unet import UNet
+from cryopair.denoiser.model import Ensemble, Model, save_model
+from cryopair.denoiser.networks import TopazAffine, UNet
 from cryopair.denoiser.stage import denoise_micrographs, warn_pixel_size
 from cryopair.device import choose_device
 from cryopair.errors import UsageError
@@ -61,6 +61,21 @@ def test_another_pixel_size_is_warned_of(micrographs: Micrographs, model: Model)
     micrographs.optics["rlnMicrographPixelSize"] = [1.6]
     with pytest.warns(UserWarning, match=r"1\.6 Å/px, but model .* was trained at 1\.5 Å/px"):
         warn_pixel_size(micrographs, model)
+
+
+def test_models_for_any_pixel_size_say_nothing(make_pairs: Callable[..., Micrographs], tmp_path: Path) -> None:
+    model = save_model(tmp_path / "any", TopazAffine(kernel=3), {"pixel_size": None})
+    warn_pixel_size(make_pairs(tmp_path, 1), model)  # an error if it warned
+
+
+def test_an_ensemble_denoises_to_the_mean(tmp_path: Path, model: Model) -> None:
+    other = save_model(tmp_path / "other", TopazAffine(kernel=3), {"pixel_size": None})
+    image = np.random.default_rng(0).normal(50, 4, (60, 77)).astype(np.float32)
+    write_mrc(tmp_path / "a.mrc", image, pixel_size=0.83)
+    denoise_files([tmp_path / "a.mrc"], Ensemble((model, other)), out=tmp_path / "out")
+    expected = (denoise(image, model.network) + denoise(image, other.network)) / 2
+    np.testing.assert_allclose(read_mrc(tmp_path / "out/a.mrc"), expected, rtol=1e-6)
+    assert f"{model.hash}+{other.hash}".encode() in (tmp_path / "out/a.mrc").read_bytes()
 
 
 def test_files_are_denoised_under_their_own_names(tmp_path: Path, model: Model) -> None:

@@ -3,18 +3,23 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from cryopair.denoiser.memory import kept_per_pixel
 from cryopair.denoiser.model import load_model
+from cryopair.denoiser.networks.base import Network
 from cryopair.denoiser.networks.unet import UNet
-from cryopair.denoiser.pairs import batches, crop_side, open_pairs
-from cryopair.denoiser.training import TrainingSettings, Validation, train, validate
+from cryopair.denoiser.pairs import open_pairs
+from cryopair.denoiser.training import FINE_TUNING_RATE, TrainingSettings, train
 from cryopair.denoiser.training_set import freeze_training_set, read_manifest, write_manifest
+from cryopair.denoiser.validation import Validation, validate
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
 from cryopair.micrographs import Micrographs
@@ -23,7 +28,7 @@ SETTINGS = TrainingSettings(steps=60, batch=4, crop=48, learning_rate=4e-3, chan
 BRIEF = TrainingSettings(steps=3, batch=1, crop=16, channels=(4, 4))
 
 
-class Identity(torch.nn.Module):
+class Identity(Network):
     """A denoiser that leaves everything as it is."""
 
     dimensions, grid, receptive_radius = 2, 4, 1
@@ -53,11 +58,16 @@ def own_manifest(tmp_path: Path, make_pairs: Callable[..., Micrographs]) -> Path
     return tmp_path / "manifest.star"
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_network_learns_to_denoise(manifest: Path, trained: Path) -> None:
     """Its error is below that of the raw half (the noise) and that of returning the mean (the signal)."""
-    held_out = open_pairs([pair for pair in read_manifest(manifest) if pair.validate])
-    seen = validate(load_model(trained).network, held_out)
-    raw = validate(Identity(), held_out)  # type: ignore[arg-type]
+    network = load_model(trained).network
+    held_out = open_pairs([pair for pair in read_manifest(manifest) if pair.validate], network, pixel_size=1.5)
+    seen = validate(network, held_out)
+    raw = validate(Identity(), held_out)
     nothing = validate(UNet(channels=(4, 4)), held_out)
     assert raw.excess == pytest.approx(4 / 5, abs=0.06)  # noise has four times the signal's power
     assert nothing.excess == pytest.approx(seen.signal, rel=0.1)
@@ -72,8 +82,7 @@ def test_training_again_gives_the_same_bytes(manifest: Path, trained: Path, tmp_
     torch.manual_seed(99)
     state = torch.random.get_rng_state()
     train(manifest, SETTINGS, out=tmp_path / "model")
-    for name in ("model.safetensors", "model.json", "training.csv"):
-        assert (tmp_path / "model" / name).read_bytes() == (trained / name).read_bytes(), name
+    assert contents(tmp_path / "model") == contents(trained)
     assert torch.equal(torch.random.get_rng_state(), state)  # and nobody else's random numbers change
 
 
@@ -102,10 +111,10 @@ def test_the_card_says_where_the_model_comes_from(manifest: Path, trained: Path)
 
 
 def test_another_training_is_never_overwritten(manifest: Path, trained: Path) -> None:
-    before = {path.name: path.read_bytes() for path in trained.iterdir()}
+    before = contents(trained)
     with pytest.raises(UsageError, match="holds a model trained with other settings, and is never overwritten"):
         train(manifest, BRIEF, out=trained)
-    assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
+    assert contents(trained) == before
 
 
 def test_changed_halves_are_refused(own_manifest: Path, tmp_path: Path) -> None:
@@ -126,43 +135,69 @@ def test_something_must_be_held_out(own_manifest: Path, tmp_path: Path) -> None:
         train(tmp_path / "other.star", BRIEF, out=tmp_path / "model")
 
 
-def test_crops_fit_the_smallest_micrograph(own_manifest: Path) -> None:
-    opened = open_pairs(read_manifest(own_manifest))
-    assert crop_side(opened, 256, 8) == 40
-    assert crop_side(opened, 30, 8) == 24
-    with pytest.raises(UsageError, match="at least 64 px are needed"):
-        crop_side(opened, 256, 32)
+def test_small_images_and_fewer_pairs_than_a_batch(own_manifest: Path, tmp_path: Path) -> None:
+    """Three pairs of 40 x 52 px for batches of eight crops of 256 px: crops are as large as they can be."""
+    model = train(own_manifest, TrainingSettings(steps=2, channels=(4, 4)), out=tmp_path / "model")
+    assert np.isfinite(list(model.card["validation"].values())).all()
 
 
-def test_batches_are_crops_of_both_halves_in_the_same_place_and_orientation(own_manifest: Path) -> None:
-    pairs = open_pairs(read_manifest(own_manifest))[:1]
-    whole = [half.crop((0, 0), half.shape) for half in (pairs[0].even, pairs[0].odd)]
-    stream: Iterator[tuple[np.ndarray, np.ndarray]] = batches(
-        pairs, side=32, size=1, generator=np.random.default_rng(0)
-    )
-    seen = set()
-    for _, (inputs, targets) in zip(range(60), stream, strict=False):
-        seen.add(locate(inputs[0, 0], targets[0, 0], whole))
-    assert {swap for swap, *_ in seen} == {False, True}
-    assert len({orientation for _, orientation, *_ in seen}) == 8
-    assert len({place for *_, place in seen}) > 30
+def test_images_too_small_for_the_network_are_refused(own_manifest: Path, tmp_path: Path) -> None:
+    settings = TrainingSettings(steps=2, channels=(4, 4, 4, 4, 4))
+    with pytest.raises(UsageError, match=r"would be 32 px .* smallest micrograph side 40 px\); at least 64 px"):
+        train(own_manifest, settings, out=tmp_path / "model")
 
 
-def locate(given: np.ndarray, wanted: np.ndarray, whole: list[np.ndarray]) -> tuple[bool, int, tuple[int, int]]:
-    """Return which half was the input, how it was turned, and where it was cut; fails if it is nowhere."""
-    for orientation in range(8):
-        undone = [np.rot90(crop, -(orientation % 4)) for crop in (given, wanted)]
-        if orientation >= 4:
-            undone = [crop[::-1] for crop in undone]
-        for swap in (False, True):
-            first, second = whole[::-1] if swap else whole
-            corners = np.argwhere(np.abs(first - undone[0][0, 0]) < 1e-5)
-            for y, x in corners:
-                area = np.s_[y : y + 32, x : x + 32]
-                if first[area].shape == (32, 32) and np.allclose(first[area], undone[0], atol=1e-4):
-                    np.testing.assert_allclose(second[area], undone[1], atol=1e-4)
-                    return swap, orientation, (int(y), int(x))
-    raise AssertionError("the crop is not part of either half")
+def test_datasets_of_two_pixel_sizes_are_brought_to_one(
+    tmp_path: Path, make_pairs: Callable[..., Micrographs], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine, coarse = make_pairs(tmp_path / "fine", 4, (80, 88)), make_pairs(tmp_path / "coarse", 4, (40, 52))
+    coarse.optics["rlnMicrographPixelSize"] = [3.0]
+    pairs = freeze_training_set([fine, coarse], projects=[tmp_path / "fine", tmp_path / "coarse"])
+    write_manifest(tmp_path / "manifest.star", pairs)
+    with pytest.raises(UsageError, match="differ in pixel size"):
+        train(tmp_path / "manifest.star", BRIEF, out=tmp_path / "model")
+    model = train(tmp_path / "manifest.star", replace(BRIEF, pixel_size=3.0), out=tmp_path / "model")
+    assert (model.pixel_size, model.card["settings"]["pixel_size"]) == (3.0, 3.0)
+    assert "training on 7 pairs, 1 held out, 52 x 40 px at 3 Å/px: about 0.4 GB" in capsys.readouterr().err
+
+
+def test_fine_tuning_goes_on_from_its_parent(manifest: Path, trained: Path, tmp_path: Path) -> None:
+    parent = load_model(trained)
+    before = {name: weight.clone() for name, weight in parent.network.state_dict().items()}
+    child = train(manifest, TrainingSettings(steps=6, batch=2, crop=32), out=tmp_path / "child", parent=parent)
+    assert child.card["parent_sha256"] == parent.card["sha256"] != child.card["sha256"]
+    assert child.card["architecture"] == parent.card["architecture"]
+    assert child.card["settings"]["learning_rate"] == FINE_TUNING_RATE
+    excess = [model.card["validation"]["excess_mse"] for model in (child, parent)]
+    assert excess[0] < 1.3 * excess[1]  # a new network is six times worse after six steps
+    assert all(torch.equal(weight, before[name]) for name, weight in parent.network.state_dict().items())
+    with pytest.raises(UsageError, match="holds a model trained with other settings, parent_sha256"):
+        train(manifest, TrainingSettings(steps=6, batch=2, crop=32), out=tmp_path / "child")
+
+
+def test_samples_show_a_half_what_is_made_of_it_and_the_other_half(manifest: Path, trained: Path) -> None:
+    samples = sorted((trained / "samples").iterdir())
+    assert [sample.name for sample in samples] == [f"step_{step:06d}.png" for step in range(3, 61, 3)]
+    first, last = (np.asarray(Image.open(sample), dtype=float) for sample in (samples[0], samples[-1]))
+    assert first.shape == (128, 3 * 144 + 2 * 8)
+    given, denoised, other = (last[:, start : start + 144].ravel() for start in (0, 152, 304))
+    assert np.corrcoef(denoised, other)[0, 1] > 1.5 * np.corrcoef(given, other)[0, 1] > 0.1
+    np.testing.assert_array_equal(first[:, 304:], last[:, 304:])  # one grey scale at all steps
+
+
+def test_memory_is_counted_before_anything_is_read(own_manifest: Path, tmp_path: Path) -> None:
+    pairs = [replace(pair, shape=(400_000, 400_000)) for pair in read_manifest(own_manifest)]
+    write_manifest(tmp_path / "huge.star", pairs)
+    with pytest.raises(UsageError, match=r"needs about \d{4}\.\d GB of memory, and the machine has \d+\.\d GB free\."):
+        train(tmp_path / "huge.star", BRIEF, out=tmp_path / "model")
+
+
+def test_what_a_network_keeps_for_the_way_back_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # no bfloat16
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 5, 3, padding=1), torch.nn.Conv2d(5, 1, 3, padding=1))
+    network.grid = 4  # type: ignore[assignment]
+    # The input of either layer; what comes out of the last one is not kept.
+    assert kept_per_pixel(network, torch.device("cpu")) == 4 * (1 + 5)  # type: ignore[arg-type]
 
 
 def test_decibels_of_excess() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from cryopair.cli import main
+from cryopair.denoiser.datasets import fair_shares
 from cryopair.denoiser.training_set import TrainingPair, file_hash, freeze_training_set, read_manifest, write_manifest
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
-from cryopair.formats.star import Table
-from cryopair.micrographs import Micrographs
+from cryopair.formats.star import Table, read_star
+from cryopair.micrographs import Micrographs, write_micrographs
 
 Make = Callable[..., Micrographs]
 
@@ -67,13 +69,64 @@ def test_too_few_pairs(few: Micrographs, many: Micrographs) -> None:
         freeze_training_set([many], max_pairs=3)
 
 
-def test_pixel_sizes_must_agree(few: Micrographs) -> None:
-    few.optics = Table({"rlnOpticsGroup": [1, 2], "rlnMicrographPixelSize": [1.5, 1.6]})
-    few.table["rlnOpticsGroup"] = [1, 1, 1, 2]
-    with pytest.raises(UsageError, match=r"differ in pixel size: .*00\.mrc has 1\.5 Å/px, .*03\.mrc has 1\.6 Å/px"):
-        freeze_training_set([few])
-    few.optics["rlnMicrographPixelSize"] = [1.5, 1.51]  # calibration
-    assert len(freeze_training_set([few])) == 4
+def test_a_dataset_is_what_a_project_has_at_one_pixel_size(few: Micrographs) -> None:
+    few.optics = Table({"rlnOpticsGroup": [1, 2, 3], "rlnMicrographPixelSize": [1.5, 1.6, 1.51]})
+    few.table["rlnOpticsGroup"] = [1, 2, 3, 1]  # 1.51: a calibration
+    assert {pair.micrograph[-6:]: pair.dataset for pair in freeze_training_set([few])} == {
+        "00.mrc": 1,
+        "01.mrc": 2,
+        "02.mrc": 1,
+        "03.mrc": 1,
+    }
+    few.table["rlnOpticsGroup"] = [1] * 4
+    frozen = freeze_training_set([few, few], projects=[Path(), Path("../other")])
+    assert [pair.dataset for pair in frozen] == [1] * 4 + [2] * 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted", "shares"),
+    [
+        ([40], 8, [8]),
+        ([40, 40], 8, [4, 4]),
+        ([40, 2, 9], 20, [9, 2, 9]),
+        ([3, 4], 20, [3, 4]),
+        ([9, 9, 9], 10, [3, 3, 4]),
+    ],
+)
+def test_datasets_have_equal_shares(counts: list[int], wanted: int, shares: list[int]) -> None:
+    assert fair_shares(counts, wanted) == shares
+
+
+def test_pairs_of_a_small_dataset_are_not_lost_among_many(many: Micrographs, few: Micrographs) -> None:
+    frozen = freeze_training_set([many, few], max_pairs=12, projects=[Path("a"), Path("b")])
+    assert Counter(pair.dataset for pair in frozen) == {1: 8, 2: 4}
+    assert any(pair.validate for pair in frozen)
+
+
+def test_projects_that_were_made_alike_are_told_apart(
+    tmp_path: Path, make_pairs: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths in a table are relative to its project, and both projects have files of these names."""
+    for number, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        halves = make_pairs(Path("cryopair/halves"), 4, (8 + number, 10))
+        write_micrographs("cryopair/halves.star", halves)
+    monkeypatch.chdir(tmp_path / "a")
+    assert main(["freeze", "cryopair/halves.star", "../b/cryopair/halves.star", "--out", "manifest.star"]) == 0
+    pairs = read_manifest("manifest.star")
+    assert [pair.dataset for pair in pairs] == [1] * 4 + [2] * 4
+    assert [pair.shape for pair in pairs] == [(8, 10)] * 4 + [(9, 10)] * 4
+    assert (pairs[0].even, pairs[4].even) == ("cryopair/halves/00_EVN.mrc", "../b/cryopair/halves/00_EVN.mrc")
+    assert pairs[4].micrograph == "../b/MotionCorr/job002/Movies/00.mrc"
+    assert read_star("manifest.star")["training_shards"]["cryopairShard"] == ["halves", "halves"]
+
+
+def test_sets_of_one_dataset_look_as_they_always_did(tmp_path: Path, few: Micrographs) -> None:
+    """So that one frozen by an earlier version is the same file, and can be read."""
+    write_manifest(tmp_path / "manifest.star", freeze_training_set([few]))
+    assert "Dataset" not in (tmp_path / "manifest.star").read_text()
+    assert [pair.dataset for pair in read_manifest(tmp_path / "manifest.star")] == [1] * 4
 
 
 def test_bad_pairs_are_named(few: Micrographs) -> None:
