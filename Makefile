@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: help demo test lint interop wheel clean
+.PHONY: help demo test lint interop bench wheel clean
 
 help:
 	@echo "make demo     run the whole chain on made-up movies and show how good it is (a few minutes, no GPU)"
 	@echo "make test     run the tests"
 	@echo "make lint     check style, types and the workflow"
 	@echo "make interop  run the tests against RELION (installed by .ci/install)"
+	@echo "make bench    measure our denoiser beside Topaz (BENCH=--large, BENCH=--quick; half an hour on two cores)"
 	@echo "make wheel    build the package, workflow included"
 	@echo "make clean    remove .venv, $(DEMO) and build files"
 
@@ -30,6 +31,10 @@ test: $(BIN)/cryopair
 
 interop: $(BIN)/cryopair
 	$(BIN)/pytest tests/interop
+
+bench: $(BIN)/cryopair
+	$(BIN)/python benchmarks/denoising.py $(BENCH)
+	$(BIN)/python benchmarks/real_pairs.py
 
 lint: $(BIN)/cryopair
 	$(BIN)/ruff check .

@@ -116,7 +116,7 @@ def time_programs(
             start = program.run(folder / f"{SMALL}.star", [0], out=out, device=device)
             usage = program.run(folder / f"{side}.star", range(micrographs), out=out, device=device)
             starts.setdefault(program.name, []).append(start.seconds)
-            seconds.setdefault(program.name, []).append(max(usage.seconds - start.seconds, 0.0) / micrographs)
+            seconds.setdefault(program.name, []).append((usage.seconds - start.seconds) / micrographs)
             peaks[program.name] = max(peaks.get(program.name, 0), usage.peak_bytes)
     return {name: (seconds[name], statistics.median(starts[name]), peaks[name]) for name in seconds}
 
@@ -154,8 +154,9 @@ def speed_lines(times: dict[str, tuple[list[float], float, float]]) -> list[str]
         row += [f"{start:.1f}", f"{peak / 1e9:.2f}"]
         if TOPAZ_NAMES[0] in times:
             reference, _, most = times[TOPAZ_NAMES[0]]
-            ratios = [theirs / max(own, 1e-3) for theirs, own in zip(reference, seconds, strict=True)]
-            row += [f"{statistics.median(ratios):.1f}", f"{peak / most:.2f}"]
+            # On a busy machine, or with small images, starting up can hide the work: then there is nothing to compare.
+            ratios = [theirs / own for theirs, own in zip(reference, seconds, strict=True) if min(theirs, own) > 0]
+            row += [f"{statistics.median(ratios):.1f}" if ratios else "-", f"{peak / most:.2f}"]
         rows.append(row)
     return _aligned(rows)
 

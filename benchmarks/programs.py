@@ -61,7 +61,7 @@ class Program:
         For the table.
     kind : str
         ``topaz``, ``topaz-whole``, ``exact`` (ours in float32), ``images`` (ours, as is) or ``halves`` (ours, from
-        even/odd half-sums, as the workflow does).
+        a list with half-sums, as the workflow does by default).
     model : str
         Ours: folder or ``topaz:NAME``.
     """

@@ -17,10 +17,11 @@ rule denoise:
         runtime=120,
     params:
         version=VERSIONS["denoise"],
+        what=session.config.denoising.what,
         model=subpath(input.model, parent=True),
         folder=subpath(output[0], parent=True),
     message:
         "Denoising shard {wildcards.shard}"
     shell:
-        "cryopair denoise --star {input.halves:q} --model {params.model:q} --out {params.folder:q}"
+        "cryopair denoise --star {input.halves:q} --model {params.model:q} --what {params.what} --out {params.folder:q}"
         " --table {output:q} > {log:q} 2>&1"

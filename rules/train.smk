@@ -19,9 +19,10 @@ rule train:
     params:
         folder=subpath(output.weights, parent=True),
         steps=session.config.training.steps,
+        pixel_size=session.config.training.pixel_size or "native",
         seed=session.config.training.seed,
     message:
         "Training model {session.training_id}"
     shell:
-        "cryopair train --manifest {input:q} --out {params.folder:q} --steps {params.steps}"
+        "cryopair train --manifest {input:q} --out {params.folder:q} --steps {params.steps} --pixel-size {params.pixel_size}"
         " --seed {params.seed} > {log:q} 2>&1"

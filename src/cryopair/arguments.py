@@ -73,9 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=1, help="of all random choices (default: %(default)s)")
     sub.add_argument(
         "--pixel-size",
-        type=float,
         metavar="Å",
-        help="pixel size to work at, if the micrographs are finer (default: as they are)",
+        help="pixel size to work at, if the micrographs are finer, or 'native' (default: 3, or that of --from)",
     )
     sub.add_argument(
         "--from", dest="parent", metavar="MODEL", help="go on from this model (fine-tuning), at a tenth of the rate"
@@ -87,6 +86,13 @@ def make_parser() -> argparse.ArgumentParser:
     sub = add("denoise", "denoise micrographs")
     _model(sub)
     _stage(sub, star_required=False)
+    sub.add_argument(
+        "--what",
+        choices=("sum", "halves", "both"),
+        default="sum",
+        help="with --star: denoise the sum of the halves, each half and add the results, or both, averaged "
+        "(default: %(default)s)",
+    )
     sub.add_argument("images", nargs="*", type=Path, metavar="MRC", help="or plain images, denoised as they are")
     _device(sub)
 
@@ -130,7 +136,9 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
 
     sub = add("import-model", "turn a denoiser that Topaz trained into a model, without running anything in its file")
-    sub.add_argument("file", type=Path, metavar="FILE", help="weights or whole model, as Topaz wrote it (.sav)")
+    sub.add_argument(
+        "file", metavar="FILE", help="weights or whole model, as Topaz wrote it (.sav), or topaz:unet etc."
+    )
     sub.add_argument("--out", type=Path, required=True, help="folder for the model")
     sub.add_argument("--name", help="what to call the model in its card (default: as the file)", dest="title")
 

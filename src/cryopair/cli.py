@@ -119,18 +119,33 @@ def train(options: argparse.Namespace) -> int:
 
     from .denoiser import processes
     from .denoiser.model import load_model
-    from .denoiser.training import TrainingSettings, train
+    from .denoiser.training import PIXEL_SIZE, TrainingSettings, train
     from .device import choose_device
 
     device = choose_device(options.device)
-    settings = TrainingSettings(steps=options.steps, pixel_size=options.pixel_size, seed=options.seed)
     parent = load_model(options.parent) if options.parent else None
+    pixel_size = _pixel_size(options.pixel_size, default=None if parent else PIXEL_SIZE)
+    settings = TrainingSettings(steps=options.steps, pixel_size=pixel_size, seed=options.seed)
     gpus = processes.gpus(options.gpus, device, most=settings.batch)
     work = partial(train, out=options.out, device=device, parent=parent)
     processes.run(gpus, work, options.manifest, settings)
     if processes.is_first():
         print(f"train: model {load_model(options.out).hash} in {options.out}")
     return 0
+
+
+def _pixel_size(text: str | None, *, default: float | None) -> float | None:
+    from .errors import UsageError
+
+    if text in (None, "native"):
+        return default if text is None else None
+    try:
+        pixel_size = float(text or "")
+    except ValueError:
+        pixel_size = 0.0
+    if not 0 < pixel_size < 100:
+        raise UsageError(f"--pixel-size is '{text}'; expected Å/px, such as 3, or native.")
+    return pixel_size
 
 
 def denoise(options: argparse.Namespace) -> int:
@@ -148,7 +163,8 @@ def denoise(options: argparse.Namespace) -> int:
     if options.images:
         denoise_files(options.images, model, out=options.out, device=device)
         return 0
-    micrographs = denoise_micrographs(read_micrographs(options.star), model, out=options.out, device=device)
+    micrographs = read_micrographs(options.star)
+    micrographs = denoise_micrographs(micrographs, model, out=options.out, what=options.what, device=device)
     write_micrographs(_table(options), micrographs)
     return _summary(options, len(micrographs.table), len(micrographs.failed))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from .base import Section
@@ -39,6 +41,12 @@ class Training(Section):
         ge=1,
         description="Training steps. On a CPU count on a quarter of a second each, and stop at 500 to 2000.",
     )
+    pixel_size: float | None = Field(
+        3.0,
+        gt=0,
+        description="Å/px that the network works at: finer micrographs are resampled to it, and its results back. "
+        "null: as the micrographs are. Coarser trains better and runs faster; detail below twice this size is lost.",
+    )
     seed: int = Field(1, ge=0, description="Seed of all random choices; the same seed gives the same model.")
 
 
@@ -49,6 +57,11 @@ class Denoising(Section):
         None,
         description="Folder of an existing model to apply, e.g. models/v1-0123abcd of another session. "
         "null: train one on this session's own movies.",
+    )
+    what: Literal["sum", "halves", "both"] = Field(
+        "sum",
+        description="What the network is given: the sum of the two halves (best and fastest where we measured), each "
+        "half by itself and the results added, or both, averaged.",
     )
 
 

@@ -10,24 +10,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .directions import swaps
 from .pairs import OpenPair
 
 _DATASETS, _PAIRS, _CROPS = range(3)  # what a stream of random numbers is for
 
 
 class Batch(NamedTuple):
-    """Input and target, shape ``(crops, 1, side, side)`` each, and the weight of each crop, shape ``(crops,)``."""
+    """Input and target, shape ``(crops, 1, side, side)`` each."""
 
     inputs: npt.NDArray[np.float16]
     targets: npt.NDArray[np.float16]
-    weights: npt.NDArray[np.float32]
 
 
 class Batches:
     """Random batches of crops.
 
-    Either half is input or target at random; crops lie anywhere, and are flipped and turned by quarters. Datasets
-    take turns, however many pairs each has; within one, every pair is used once before any is used again.
+    Either half is input or target at random, unless one is much the noisier (see `directions`); crops lie anywhere,
+    and are flipped and turned by quarters. Datasets take turns, however many pairs each has; within one, every
+    pair is used once before any is used again.
 
     Parameters
     ----------
@@ -49,6 +50,7 @@ class Batches:
         self._datasets = [
             [pair for pair in pairs if pair.dataset == dataset] for dataset in sorted({p.dataset for p in pairs})
         ]
+        self._swaps = [swaps(dataset) for dataset in self._datasets]
         self._side, self._size, self._seed = side, size, seed
         self._part = part
         self._permutation = lru_cache(maxsize=4 * len(self._datasets))(self._draw_permutation)
@@ -59,8 +61,7 @@ class Batches:
         choices = [self._choose(number * self._size + place, generator) for place in range(self._size)]
         crops = [self._cut(*choice) for choice in choices[self._part]]
         inputs, targets = (np.stack([crop[role] for crop in crops])[:, None] for role in (0, 1))
-        weights = [1 / pair.noise[1 - swap] for pair, _, (swap, *_) in choices[self._part]]
-        return Batch(inputs, targets, np.array(weights, np.float32))
+        return Batch(inputs, targets)
 
     def _choose(self, draw: int, generator: np.random.Generator) -> tuple[OpenPair, tuple[int, int], list[int]]:
         """Return pair, corner, and whether to swap, whether to flip, and quarter turns, of one crop."""
@@ -70,7 +71,9 @@ class Batches:
         turn, place = divmod(turn, len(pairs))
         pair = pairs[int(self._permutation(len(pairs), _PAIRS, dataset, turn)[place])]
         y, x = (int(generator.integers(0, length - self._side + 1)) for length in pair.shape)
-        return pair, (y, x), generator.integers(0, (2, 2, 4)).tolist()
+        chosen, flip, quarters = generator.integers(0, (2, 2, 4)).tolist()
+        directions = self._swaps[dataset]
+        return pair, (y, x), [directions[chosen % len(directions)], flip, quarters]
 
     def _cut(self, pair: OpenPair, corner: tuple[int, int], choices: list[int]) -> list[npt.NDArray[np.float16]]:
         swap, flip, quarters = choices

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from ..errors import UsageError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, read_mrc_info, write_mrc
-from .inference import denoise
+from .inference import denoise_micrograph
 from .model import Ensemble, Model
 
 
@@ -20,8 +20,7 @@ def denoise_files(
 ) -> None:
     """Denoise images as they are and write them to a folder under their own names.
 
-    A micrograph that is a full sum has half the noise variance that the model was trained on. It comes out
-    well, but the sum of its two denoised halves, which the stage ``denoise`` makes, is what the model is for.
+    An image whose header has no pixel size is taken to have the model's.
 
     Parameters
     ----------
@@ -46,8 +45,10 @@ def denoise_files(
     for image, target in zip(images, targets, strict=True):
         if image.resolve() == target.resolve():
             raise UsageError(f"{image}: the result would replace the input; choose another --out.")
-    networks = [member.network for member in model.members]
     for image, target in zip(tqdm(images, desc="denoise", unit="mic", file=sys.stderr), targets, strict=True):
-        denoised = denoise(read_mrc(image), networks, device=device, name=image)
+        pixel_size = read_mrc_info(image).pixel_size
+        if not pixel_size:  # unset in the header: take it to be the model's
+            pixel_size = model.members[0].pixel_size or 1.0
+        denoised = denoise_micrograph(read_mrc(image), model, pixel_size=pixel_size, device=device, name=image)
         labels = (DENOISED_LABEL, f"cryopair: model {model.hash}")
         write_mrc(target, denoised, pixel_size=read_mrc_info(image).pixel_size, labels=labels)

@@ -7,7 +7,7 @@ at least the network's reach (and on the grid too), and the normalisation is tha
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from torch.nn import functional
 from ..device import fast_precision
 from ..errors import CryopairError
 from . import grey_levels
+from .model import Ensemble, Model
 from .networks.base import Network, Place, in_all
+from .sampling import resample, resampled_shape
 
 MEMORY = 1.5e9
 """Bytes that a tile may take on the CPU."""
@@ -41,9 +43,54 @@ class Tile:
     core_in_region: tuple[slice, ...]
 
 
+def denoise_micrograph(
+    image: npt.NDArray,
+    model: Model | Ensemble,
+    *,
+    pixel_size: float,
+    device: torch.device | str = "cpu",
+    name: str | Path = "image",
+) -> npt.NDArray[np.float32]:
+    """Denoise a micrograph with a model, or with several and average, at the pixel size each was trained at.
+
+    A micrograph of finer pixels is resampled to the model's, and the result back: the same pixels come out, and
+    what only noise reaches costs no time. One of coarser pixels is taken as it is.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Shape ``(height, width)``.
+    model : Model or Ensemble
+        Its networks are moved to `device`.
+    pixel_size : float
+        Of the image, in Å/px.
+    device : torch.device or str
+        Where to compute.
+    name : str or Path
+        What to call the image in an error.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(height, width)``.
+
+    Raises
+    ------
+    BadFileError, CryopairError
+        As `denoise` does.
+    """
+    height, width = image.shape
+    total: npt.NDArray[np.float32] = np.zeros((height, width), np.float32)
+    for member in model.members:
+        target = member.pixel_size or pixel_size
+        working = resample(image, resampled_shape((height, width), pixel_size=pixel_size, target=target))
+        total += resample(denoise(working, member.network, device=device, name=name), (height, width))
+    return total / np.float32(len(model.members))
+
+
 def denoise(
     image: npt.NDArray,
-    networks: Network | Sequence[Network],
+    network: Network,
     *,
     device: torch.device | str = "cpu",
     tile: int | None = None,
@@ -56,8 +103,8 @@ def denoise(
     ----------
     image : numpy.ndarray
         Shape ``(height, width)``.
-    networks : Network or sequence of Network
-        Moved to `device`. The results of several are averaged.
+    network : Network
+        Moved to `device`.
     device : torch.device or str
         Where to compute.
     tile : int, optional
@@ -77,20 +124,15 @@ def denoise(
     BadFileError
         When the image is constant or has NaN pixels.
     CryopairError
-        When a network's output is constant or not finite, or memory runs out.
+        When the network's output is constant or not finite, or memory runs out.
     """
-    if isinstance(networks, Network):
-        networks = (networks,)
-    total: npt.NDArray[np.float32] = np.zeros(image.shape, np.float32)
-    for network in networks:
-        levels = grey_levels.measure(image, network, name=name)
-        denoised = denoise_normalised(levels.apply(image), network, device=device, tile=tile, exact=exact)
-        if not np.isfinite(denoised).all():
-            raise CryopairError(f"{name}: the denoised image has NaN or infinite pixels; train the model again.")
-        if np.ptp(denoised) == 0:
-            raise CryopairError(f"{name}: the denoised image is constant; the model has not learnt anything from it.")
-        total += levels.undo(denoised)
-    return total / np.float32(len(networks))
+    levels = grey_levels.measure(image, network, name=name)
+    denoised = denoise_normalised(levels.apply(image), network, device=device, tile=tile, exact=exact)
+    if not np.isfinite(denoised).all():
+        raise CryopairError(f"{name}: the denoised image has NaN or infinite pixels; train the model again.")
+    if np.ptp(denoised) == 0:
+        raise CryopairError(f"{name}: the denoised image is constant; the model has not learnt anything from it.")
+    return levels.undo(denoised)
 
 
 @torch.inference_mode()

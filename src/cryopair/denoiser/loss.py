@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional
 
 
-def pair_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted mean square of prediction minus other half (Noise2Noise).
+def pair_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return the mean square of prediction minus other half (Noise2Noise).
 
     With ``e = s + n`` and ``o = s + m``, the noise ``m`` independent of ``e``, the expected value of
     ``(f(e) - o)²`` is ``(f(e) - s)²`` plus the variance of ``m``. The second term does not depend on ``f``, so that
@@ -18,9 +19,5 @@ def pair_loss(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     ----------
     predicted, target : torch.Tensor
         Shape ``(batch, 1, height, width)``.
-    weight : torch.Tensor
-        Of each crop, shape ``(batch,)``: the inverse of the noise variance of its target, since a target of
-        twice the noise tells half as much.
     """
-    error = (predicted.float() - target).square().flatten(1).mean(1)
-    return (error * weight).mean()
+    return functional.mse_loss(predicted.float(), target)

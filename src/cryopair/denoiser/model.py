@@ -165,7 +165,7 @@ def import_model(path: str | Path, *, out: str | Path, name: str | None = None) 
     Parameters
     ----------
     path : str or Path
-        State dict or whole pickled model.
+        State dict or whole pickled model, or ``topaz:NAME`` of an installed Topaz.
     out : str or Path
         Folder for the model.
     name : str, optional
@@ -178,8 +178,9 @@ def import_model(path: str | Path, *, out: str | Path, name: str | None = None) 
     UsageError
         When `out` holds another model.
     """
-    network, card = read_topaz(path)
-    return save_model(out, network, {"name": name or Path(path).stem, **card})
+    file = find_topaz_weights(str(path).removeprefix(PREFIX)) if str(path).startswith(PREFIX) else Path(path)
+    network, card = read_topaz(file)
+    return save_model(out, network, {"name": name or file.stem, **card})
 
 
 def _weights(network: Network) -> bytes:

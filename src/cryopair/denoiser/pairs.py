@@ -24,8 +24,6 @@ from .training_set import TrainingPair, file_hash
 Half = npt.NDArray[np.float16]
 Crop = npt.NDArray[np.float32]
 
-_NOISE_SAMPLES = 1 << 20  # pixels that the noise is measured on, at least
-_LEAST_NOISE = 0.05  # of a variance of about 1: halves that are nearly the same image do not count without bound
 _MOST_READERS = 4
 _COARSER = 1.1  # as `resampled_shape`: what is within 10 % of the target stays as it is
 
@@ -38,23 +36,12 @@ class OpenPair:
     ----------
     halves : tuple of numpy.ndarray
         Even and odd, shape ``(height, width)`` each. Half precision rounds to 1/4000 of the noise.
-    noise : tuple of float
-        Noise variance of either half: its variance less the covariance of the two.
     dataset : int
         As in the manifest.
     """
 
     halves: tuple[Half, Half]
-    noise: tuple[float, float] = (1.0, 1.0)
     dataset: int = 0
-
-    @classmethod
-    def of(cls, even: Half, odd: Half, *, dataset: int = 0) -> OpenPair:
-        """Measure the noise of two normalised halves."""
-        step = max(1, even.size // _NOISE_SAMPLES)
-        covariance = np.cov([half.ravel()[::step].astype(np.float64) for half in (even, odd)])
-        noise = [max(float(covariance[half, half] - covariance[0, 1]), _LEAST_NOISE) for half in (0, 1)]
-        return cls((even, odd), (noise[0], noise[1]), dataset)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,7 +128,7 @@ def open_pairs(pairs: Sequence[TrainingPair], network: Network, *, pixel_size: f
             both = [(waiting[2 * place].result(), waiting[2 * place + 1].result()) for place in places]
         finally:
             pool.shutdown(cancel_futures=True)
-    return [OpenPair.of(*halves, dataset=pair.dataset) for halves, pair in zip(both, pairs, strict=True)]
+    return [OpenPair(halves, pair.dataset) for halves, pair in zip(both, pairs, strict=True)]
 
 
 def readers() -> int:

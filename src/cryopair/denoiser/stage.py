@@ -6,27 +6,33 @@ import itertools
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ..errors import BadFileError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
-from .inference import denoise
+from .inference import denoise_micrograph
 from .model import Ensemble, Model
 
 COLUMNS = ("rlnMicrographNameDenoised", "cryopairModel")
-PIXEL_SIZE_TOLERANCE = 0.05
-"""A model may be used at a pixel size that differs by this share from the one it was trained at."""
+What = Literal["sum", "halves", "both"]
+COARSER = 1.1
+"""A model may be used on pixels larger than those it was trained at by this factor; finer ones are resampled."""
 
 
 def denoise_micrographs(
-    micrographs: Micrographs, model: Model | Ensemble, *, out: str | Path, device: torch.device | str = "cpu"
+    micrographs: Micrographs,
+    model: Model | Ensemble,
+    *,
+    out: str | Path,
+    what: What = "sum",
+    device: torch.device | str = "cpu",
 ) -> Micrographs:
-    """Denoise each half of each micrograph and write the sum of the two.
-
-    The halves are denoised, not the full sum, because they have the noise level that the model was trained
-    on. The result has the grey levels and background of the raw full sum.
+    """Denoise micrographs; the results have the grey levels and background of the raw full sums.
 
     Parameters
     ----------
@@ -36,6 +42,8 @@ def denoise_micrographs(
         Its networks are moved to `device`.
     out : str or Path
         Folder below which the images go, mirroring the raw micrographs' folders; relative to the project.
+    what : {"sum", "halves", "both"}
+        What the network is given: the sum of the halves, or each half, whose results are added, or all three.
     device : torch.device or str
         Where to compute.
 
@@ -47,11 +55,10 @@ def denoise_micrographs(
     Warns
     -----
     UserWarning
-        When the pixel size is not that of the training data.
+        When the pixels are coarser than those of the training data.
     """
     out = Path(out)
     warn_pixel_size(micrographs, model)
-    networks = [member.network for member in model.members]
 
     def work(row: Row) -> Mapping[str, object]:
         path = out / f"{mirrored(row['rlnMicrographName'])}.mrc"
@@ -59,11 +66,20 @@ def denoise_micrographs(
         images = {half: read_mrc(half) for half in (even, odd)}
         if images[even].shape != images[odd].shape:
             raise BadFileError(odd, f"has shape {images[odd].shape}", expected=f"{images[even].shape}, as {even} has")
-        first, second = (denoise(image, networks, device=device, name=half) for half, image in images.items())
+        pixel_size = micrographs.pixel_size(row)
+
+        def denoised(image: npt.NDArray, name: str) -> npt.NDArray[np.float32]:
+            return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
+
+        results = []
+        if what in ("sum", "both"):
+            results.append(denoised(images[even] + images[odd], row["rlnMicrographName"]))
+        if what in ("halves", "both"):
+            results.append(denoised(images[even], even) + denoised(images[odd], odd))
         write_mrc(
             path,
-            first + second,
-            pixel_size=micrographs.pixel_size(row),
+            np.mean(results, axis=0),
+            pixel_size=pixel_size,
             labels=(DENOISED_LABEL, f"cryopair: model {model.hash}"),
         )
         return dict(zip(COLUMNS, (path.as_posix(), model.hash), strict=True))
@@ -72,10 +88,10 @@ def denoise_micrographs(
 
 
 def warn_pixel_size(micrographs: Micrographs, model: Model | Ensemble) -> None:
-    """Warn of each optics group whose pixel size the model was not trained at, where that is known."""
+    """Warn of each optics group whose pixels are coarser than those the model was trained at, where that is known."""
     for optics, member in itertools.product(micrographs.optics.rows(), model.members):
         pixel_size = float(optics["rlnMicrographPixelSize"])
-        if member.pixel_size and abs(pixel_size / member.pixel_size - 1) > PIXEL_SIZE_TOLERANCE:
+        if member.pixel_size and pixel_size > COARSER * member.pixel_size:
             warnings.warn(
                 f"optics group {optics['rlnOpticsGroup']} has {pixel_size:g} Å/px, but model {member.hash} was "
                 f"trained at {member.pixel_size:g} Å/px: expect worse results, or train a model on these data.",

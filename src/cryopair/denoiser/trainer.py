@@ -113,11 +113,11 @@ class Trainer:
         """Do one step with this process's part of a batch."""
         highest = self._learning_rate * 0.5 ** len(self.progress.rollbacks)
         self._optimiser.param_groups[0]["lr"] = highest * schedule.rate(self.progress.step, self.steps)
-        inputs, targets, weights = (self._moved(array) for array in batch)
+        inputs, targets = (self._moved(array) for array in batch)
         with fast_precision(self.device):
             predicted = self._forward(inputs)
         # Gradients are averaged over the processes: so each counts by its share of the batch.
-        loss = pair_loss(predicted, targets, weights) * (len(inputs) * processes.count() / self._batch)
+        loss = pair_loss(predicted, targets) * (len(inputs) * processes.count() / self._batch)
         self._optimiser.zero_grad()
         loss.backward()
         self._norms += nn.utils.clip_grad_norm_(self._weights, _LARGEST_GRADIENT)

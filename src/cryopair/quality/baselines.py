@@ -6,6 +6,7 @@ Each is applied to the whole image as if it were continued by its mirror image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +34,9 @@ def baselines(even: Image, odd: Image) -> Iterator[tuple[str, str, Filter]]:
     """
     for factor in FACTORS:
         if min(even.shape) >= 4 * factor:
-            yield "binning", f"{factor} times", lambda image, factor=factor: binned(image, factor)
+            yield "binning", f"{factor} times", partial(binned, factor=factor)
     for sigma in SIGMAS:
-        yield "Gaussian", f"sigma {sigma:g} px", lambda image, sigma=sigma: gaussian_filter(image, sigma)
+        yield "Gaussian", f"sigma {sigma:g} px", partial(gaussian_filter, sigma=sigma)
     yield "Wiener", "fitted", wiener(even, odd)
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..denoiser import grey_levels
-from ..denoiser.inference import denoise_normalised
+from ..denoiser.inference import denoise_micrograph
 from ..denoiser.model import Ensemble, Model
 from ..denoiser.normalise import Normalisation
 from ..errors import BadFileError
@@ -42,8 +41,8 @@ def measure_micrographs(
 ) -> Micrographs:
     """Measure SNR, bias and even/odd correlation of micrographs, raw and denoised.
 
-    The halves of the central window are denoised again, each by itself, with the normalisation of the whole
-    image; the denoised sum on disk cannot tell noise from bias.
+    The halves are denoised again, each by itself, since the denoised image on disk cannot tell noise from bias; the
+    central window of each is measured.
 
     Parameters
     ----------
@@ -71,7 +70,7 @@ def measure_micrographs(
 
     def work(row: Row) -> Mapping[str, object]:
         micrograph, pixel_size = {"micrograph": row["rlnMicrographName"]}, micrographs.pixel_size(row)
-        raw, denoised = _windows(row, model, device=device)
+        raw, denoised = _windows(row, model, pixel_size=pixel_size, device=device)
         spectra = measure_spectra(raw, denoised, pixel_size=pixel_size)
         summaries.append({**micrograph, **_figures(summarise(spectra))})
         curves.extend({**micrograph, **ring} for ring in _rings(spectra))
@@ -87,28 +86,22 @@ def measure_micrographs(
     return measured
 
 
-def _windows(row: Row, model: Model | Ensemble, *, device: torch.device | str) -> tuple[Halves, Halves]:
+def _windows(
+    row: Row, model: Model | Ensemble, *, pixel_size: float, device: torch.device | str
+) -> tuple[Halves, Halves]:
     """Return the central window of the halves, raw and denoised, both without background and in units of the noise."""
     even, odd = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
     images = read_mrc(even), read_mrc(odd)
     if images[0].shape != images[1].shape:
         raise BadFileError(odd, f"has shape {images[1].shape}", expected=f"{images[0].shape}, as {even} has")
-    height, width = images[0].shape
-    origin = y, x = max(0, height - WINDOW) // 2, max(0, width - WINDOW) // 2
+    starts = [max(0, size - WINDOW) // 2 for size in images[0].shape]
+    window = tuple(slice(start, start + WINDOW) for start in starts)
     windows = []
     for image, path in zip(images, (even, odd), strict=True):
-        levels, crop = Normalisation.of(image, name=path), image[y : y + WINDOW, x : x + WINDOW]
-        raw, total = levels.apply(crop, origin=origin), np.zeros(crop.shape, np.float32)
-        for member in model.members:
-            if member.network.grey_levels == "background":
-                total += denoise_normalised(raw, member.network, device=device)
-            else:
-                own = grey_levels.measure(image, member.network, name=path)
-                result = denoise_normalised(own.apply(crop, origin=origin), member.network, device=device)
-                total += (own.undo(result, origin=origin) - levels.background(origin=origin, shape=crop.shape)) / (
-                    levels.scale
-                )
-        windows.append((raw, total / np.float32(len(model.members))))
+        levels = Normalisation.of(image, name=path)
+        raw = levels.apply(image[window], origin=(starts[0], starts[1]))
+        denoised = denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=path)
+        windows.append((raw, (denoised - levels.background())[window] / np.float32(levels.scale)))
     (raw_even, denoised_even), (raw_odd, denoised_odd) = windows
     return (raw_even, raw_odd), (denoised_even, denoised_odd)
 

@@ -154,7 +154,7 @@ def _model_card(results: Results) -> dict[str, str]:
         "Folder": str(results.model),
         "Weights (SHA-256)": str(card["sha256"])[:12],
         "Network": f"{card['architecture'].get('name', '')} ({_listed(architecture)})",
-        "Pixel size of training": f"{float(card['pixel_size']):g} Å/px",
+        "Pixel size of training": f"{float(card['pixel_size']):g} Å/px" if card["pixel_size"] else "not known",
     }
     if pairs:
         train, held_out = pairs.get("train", "?"), pairs.get("validate", "?")

@@ -10,10 +10,12 @@ import torch
 
 from ..denoiser.inference import denoise_normalised
 from ..denoiser.networks.unet import UNet
+from ..denoiser.sampling import resampled_shape
 from ..denoiser.training import TrainingSettings
 from ..device import choose_device, fast_precision
 from ..halves.fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated
+from ..motion.model import Motion
 from ..sources import Summary
 from .workflow import Session
 
@@ -51,12 +53,20 @@ def estimate(session: Session, summary: Summary, movies: int, *, cores: int) -> 
     network = UNet().to(device)
     if session.trains and not session.is_trained:
         stages["training"] = session.config.training.steps * _step_seconds(network, device)
-    tiles = 2 * height * width / _TILE**2
+    height, width = _working_shape(session, motion)
+    tiles = 3 * height * width / _TILE**2  # the sum, and both halves to measure
     stages["denoising"] = movies * tiles * _tile_seconds(network, device)
     jobs = 6 * (movies / session.config.shards.size + 1)
     total = sum(stages.values()) + jobs * _SECONDS_PER_JOB
     parts = ", ".join(f"{name} {_readable(seconds)}" for name, seconds in stages.items())
     return f"about {_readable(total)} on this machine ({parts})"
+
+
+def _working_shape(session: Session, motion: Motion) -> tuple[int, int]:
+    """Return the size of a micrograph at the pixel size that the network works at."""
+    target = session.config.training.pixel_size if session.trains else None
+    pixel_size = motion.micrograph_pixel_size
+    return resampled_shape(motion.micrograph_shape, pixel_size=pixel_size, target=target or pixel_size)
 
 
 def _timed(work: Callable[[], object]) -> float:

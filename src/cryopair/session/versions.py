@@ -7,10 +7,10 @@ cannot see changes inside the package.
 
 VERSIONS = {
     "halves": 1,
-    "freeze": 1,
-    "train": 1,
-    "denoise": 1,
-    "measure": 1,
+    "freeze": 2,
+    "train": 2,
+    "denoise": 2,
+    "measure": 2,
     "pick": 1,
     "handoff": 1,
     "extract": 1,

@@ -124,10 +124,10 @@ def simulate_project(
     exposures = {_name(number): draw_exposure(settings, number) for number in numbers}
     missing = [n for n in numbers if not all(path.is_file() for path in _outputs(root, n))]
     if missing:
-        specimen = KINDS[settings.specimen].make(_random(settings, _SPECIMEN))
+        particle = KINDS[settings.specimen].make(_random(settings, _SPECIMEN))
 
         def write(number: int) -> None:
-            _write_movie(root, number, exposures[_name(number)], settings, specimen, detector)
+            _write_movie(root, number, exposures[_name(number)], settings, particle, detector)
 
         with _one_torch_thread(), ThreadPoolExecutor(_WORKERS) as pool:
             written = pool.map(write, missing)

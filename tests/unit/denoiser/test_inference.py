@@ -100,13 +100,6 @@ def test_topaz_networks_work_on_mean_and_deviation() -> None:
     np.testing.assert_allclose(denoise(image, network, exact=True), expected, rtol=1e-6)
 
 
-def test_an_ensemble_is_the_mean_of_its_members(network: UNet, make_network: Callable[..., UNet]) -> None:
-    image = 40 + 3 * noise(60, 71)
-    members = [network, make_network((4, 4)), TopazAffine(kernel=3)]
-    mean = np.mean([denoise(image, member) for member in members], axis=0)
-    np.testing.assert_allclose(denoise(image, members), mean, rtol=1e-6)
-
-
 class Hungry(Network):
     """Doubles the image, but finds no memory for tiles above a side."""
 

@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cryopair.denoiser.batches import Batches, ahead
+from cryopair.denoiser.directions import swaps
 from cryopair.denoiser.networks.unet import UNet
 from cryopair.denoiser.normalise import Normalisation
 from cryopair.denoiser.pairs import OpenPair, crop_side, open_pairs, working_pixel_size, working_shape
@@ -27,9 +28,9 @@ def frozen(tmp_path: Path, make_pairs: Callable[..., Micrographs]) -> list[Train
     return freeze_training_set([make_pairs(tmp_path / "halves", 4, (40, 52))])
 
 
-def noise_pair(seed: int, dataset: int = 1, noise: tuple[float, float] = (1.0, 1.0)) -> OpenPair:
+def noise_pair(seed: int, dataset: int = 1) -> OpenPair:
     even, odd = np.random.default_rng(seed).normal(size=(2, 40, 52)).astype(np.float16)
-    return OpenPair((even, odd), noise, dataset)
+    return OpenPair((even, odd), dataset)
 
 
 def test_halves_are_normalised_as_a_whole(frozen: list[TrainingPair]) -> None:
@@ -48,13 +49,24 @@ def test_halves_are_resampled_before_they_are_normalised(frozen: list[TrainingPa
     assert np.std(half.astype(float)) == pytest.approx(1, abs=0.15)  # of the noise that is left
 
 
-def test_the_noise_of_either_half_is_measured() -> None:
+@pytest.mark.parametrize(
+    ("deviations", "expected"),
+    [((1, 1), (False, True)), ((1, 1.3), (False, True)), ((6, 1), (False,)), ((1, 6), (True,))],
+)
+def test_a_half_that_is_much_the_noisier_is_never_predicted(
+    deviations: tuple[float, float], expected: tuple[bool, ...]
+) -> None:
     rng = np.random.default_rng(5)
-    signal = gaussian_filter(rng.normal(size=(200, 200)), 2)
-    signal *= 0.5 / signal.std()
-    even, odd = (signal + rng.normal(0, std, (200, 200)) for std in (0.6, 1.2))
-    pair = OpenPair.of(even.astype(np.float16), odd.astype(np.float16))
-    assert pair.noise == pytest.approx((0.36, 1.44), rel=0.03)
+    pairs = []
+    for _ in range(3):
+        signal = gaussian_filter(rng.normal(size=(200, 200)), 3)
+        signal *= 0.5 / signal.std()
+        even, odd = (signal + rng.normal(0, deviation, (200, 200)) for deviation in deviations)
+        pairs.append(OpenPair(((even / even.std()).astype(np.float16), (odd / odd.std()).astype(np.float16))))
+    assert swaps(pairs) == expected
+    found = [Batches(pairs[:1], side=32, size=1, seed=0)(number) for number in range(20)]
+    seen = {locate(inputs[0, 0], targets[0, 0], pairs[0].halves)[0] for inputs, targets in found}
+    assert seen == set(expected)
 
 
 def test_files_that_are_not_what_was_frozen_are_named(frozen: list[TrainingPair]) -> None:
@@ -96,13 +108,12 @@ def test_crops_fit_the_smallest_micrograph() -> None:
 
 
 def test_batches_are_crops_of_both_halves_in_the_same_place_and_orientation() -> None:
-    pair = noise_pair(0, noise=(2.0, 4.0))
+    pair = noise_pair(0)
     draw = Batches([pair], side=32, size=1, seed=0)
     seen = set()
     for number in range(60):
-        inputs, targets, weights = draw(number)
-        seen.add(found := locate(inputs[0, 0], targets[0, 0], pair.halves))
-        assert weights == 1 / (2.0 if found[0] else 4.0)  # of the half that is the target
+        inputs, targets = draw(number)
+        seen.add(locate(inputs[0, 0], targets[0, 0], pair.halves))
     assert {swap for swap, *_ in seen} == {False, True}
     assert len({orientation for _, orientation, *_ in seen}) == 8
     assert len({place for *_, place in seen}) > 30
@@ -135,7 +146,7 @@ def origins(draw: Batches, pairs: list[OpenPair], batches: int) -> list[int]:
 
 def constant_pairs(datasets: list[int]) -> list[OpenPair]:
     return [
-        OpenPair((np.full((8, 8), n, np.float16), np.full((8, 8), n, np.float16)), (1.0, 1.0), dataset)
+        OpenPair((np.full((8, 8), n, np.float16), np.full((8, 8), n, np.float16)), dataset)
         for n, dataset in enumerate(datasets)
     ]
 

@@ -9,7 +9,7 @@ from cryopair.denoiser.sampling import resample, resampled_shape
 
 
 def _waves(shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """Cosines that the mirrored extension holds exactly, sampled at the centres of `shape` pixels over `size` of them."""
+    """Cosines that the mirrored extension holds exactly, at the centres of `shape` pixels over `size` of them."""
     y = (np.arange(shape[0])[:, None] + 0.5) * size[0] / shape[0] - 0.5
     x = (np.arange(shape[1])[None, :] + 0.5) * size[1] / shape[1] - 0.5
     down = 1 + np.cos(np.pi * 5 * (2 * y + 1) / (2 * size[0]))

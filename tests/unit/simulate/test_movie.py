@@ -7,8 +7,8 @@ from cryopair.halves.local_motion import add_interpolated
 from cryopair.simulate.exposure import Settings, draw_exposure
 from cryopair.simulate.movie import Detector, expected_frames, make_detector
 from cryopair.simulate.project import true_motion
+from cryopair.simulate.proteasome import proteasome
 from cryopair.simulate.scene import illumination, render, undamaged
-from cryopair.simulate.specimen import proteasome
 
 SHAPE = (160, 224)
 NO_DAMAGE = 1e-9  # e/Å² per frame

@@ -53,6 +53,29 @@ def test_other_settings_are_refused(project):
     assert contents(project) == before
 
 
+def test_another_specimen_or_carbon_is_another_simulation(project, tmp_path):
+    with pytest.raises(UsageError, match=r"cryopairSpecimen is as usual, not ribosome"):
+        simulate_project(project, movies=2, specimen="ribosome", **SMALL)
+    simulate_project(tmp_path, movies=2, carbon_every=2, **SMALL)
+    with pytest.raises(UsageError, match=r"cryopairCarbonEvery is 2, not as usual"):
+        simulate_project(tmp_path, movies=2, **SMALL)
+    first, second = (f"truth/Movies/mic_000{number}.mrc" for number in (1, 2))
+    assert (tmp_path / first).read_bytes() == (project / first).read_bytes()
+    assert (tmp_path / second).read_bytes() != (project / second).read_bytes()
+
+
+def test_the_usual_settings_are_recorded_as_ever(project):
+    assert read_star(project / "truth/simulation.star")["simulation"].labels == [
+        "cryopairSeed",
+        "rlnImageSizeX",
+        "rlnImageSizeY",
+        "rlnImageSizeZ",
+        "rlnMicrographOriginalPixelSize",
+        "rlnMicrographDoseRate",
+        "rlnVoltage",
+    ]
+
+
 def test_senseless_settings_are_refused(tmp_path):
     with pytest.raises(UsageError, match="120 electrons per pixel"):
         simulate_project(tmp_path, dose_per_frame=30.0)
@@ -60,6 +83,10 @@ def test_senseless_settings_are_refused(tmp_path):
         simulate_project(tmp_path, voltage=120.0)
     with pytest.raises(UsageError, match="at least one movie"):
         simulate_project(tmp_path, movies=0)
+    with pytest.raises(UsageError, match="choose from proteasome, ribosome"):
+        simulate_project(tmp_path, specimen="apoferritin")
+    with pytest.raises(UsageError, match="-1th movie"):
+        simulate_project(tmp_path, carbon_every=-1)
     assert not list(tmp_path.iterdir())
 
 

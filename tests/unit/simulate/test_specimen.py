@@ -2,15 +2,8 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from cryopair.simulate.specimen import (
-    DIAMETER,
-    RESIDUE_SIGMA,
-    Specimen,
-    add_projection,
-    proteasome,
-    residue_phase,
-    rotation_matrix,
-)
+from cryopair.simulate.proteasome import DIAMETER, proteasome
+from cryopair.simulate.specimen import RESIDUE_SIGMA, Specimen, add_projection, residue_phase, rotation_matrix
 
 
 @pytest.fixture(scope="module")
