@@ -146,7 +146,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--steps", type=int, default=TrainingSettings().steps, help="of training (default: %(default)s)"
     )
-    parser.add_argument("--pixel-size", type=float, metavar="Å", help="that our network works at (default: 1.5)")
+    parser.add_argument("--pixel-size", type=float, metavar="Å", help="that our network works at (default: 3)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the images (default: %(default)s)")
     chosen = parser.parse_args()
     if not chosen.data.is_dir():
