@@ -131,7 +131,9 @@ def machine() -> list[str]:
     lines.append(f"ours     Python {platform.python_version()}, torch {torch.__version__}")
     if program := topaz():
         versions = "import sys, torch, importlib.metadata as m; print(m.version('topaz-em'), torch.__version__)"
-        done = subprocess.run([Path(program).parent / "python3", "-c", versions], capture_output=True, text=True)
+        done = subprocess.run(
+            [Path(program).resolve().parent / "python3", "-c", versions], capture_output=True, text=True
+        )
         found = done.stdout.split() or ["?", "?"]
         lines.append(f"Topaz    {found[0]}, torch {found[1]}")
     return lines
