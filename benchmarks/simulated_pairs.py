@@ -3,7 +3,8 @@
     python benchmarks/simulated_pairs.py FOLDER
 
 Writes `training.star` (16 movies) and `testing.star` (8 others) as `cryopair freeze` reads them, and for each movie
-`NN.mrc` (the full sum), `NN_EVN.mrc`, `NN_ODD.mrc` and `NN_truth.mrc`, what the full sum would be without noise. Paths
+`NN.mrc` (the full sum), `NN_EVN.mrc`, `NN_ODD.mrc` and `NN_truth.mrc`, what the full sum would be without counting
+noise and without the structure of amorphous ice and carbon, which is noise to everybody who looks for particles. Paths
 in the lists are relative to the folder.
 
 Half of the images show proteasome-like particles, half ribosome-like ones, in ice of 300 to 800 Å, at 8,000 to 22,000 Å
@@ -21,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from cryopair.formats.mrc import write_mrc
@@ -46,13 +48,14 @@ def simulate_pairs(
     def write(number: int) -> None:
         settings, exposure = draw(number, shape=shape, seed=seed)
         random = np.random.default_rng([seed, number, 1])
-        spectrum = render(exposure, specimens[settings.specimen], settings, random)
-        dose = FRAMES * DOSE_PER_FRAME
-        damage = dose * damage_rate(canvas_shape(shape), pixel_size=PIXEL_SIZE, voltage=settings.voltage)
-        spectrum = spectrum * np.divide(-np.expm1(-damage), damage, out=np.ones_like(damage), where=damage > 0)
-        image = undamaged(spectrum.astype(np.complex64), shape)
-        truth = dose * PIXEL_SIZE**2 * image * illumination(exposure, shape)
-        even, odd = (random.poisson(truth / 2) for _ in range(2))
+        signal, truth = (
+            _damaged(
+                render(exposure, specimens[settings.specimen], settings, generator, structural_noise=structure), shape
+            )
+            * illumination(exposure, shape)
+            for generator, structure in ((random, True), (np.random.default_rng([seed, number, 1]), False))
+        )
+        even, odd = (random.poisson(signal / 2) for _ in range(2))
         for suffix, pixels in (("", even + odd), ("_EVN", even), ("_ODD", odd), ("_truth", truth)):
             write_mrc(folder / f"{number:02d}{suffix}.mrc", pixels.astype(np.float32), pixel_size=PIXEL_SIZE)
 
@@ -60,6 +63,14 @@ def simulate_pairs(
         list(tqdm(pool.map(write, numbers), total=len(numbers), desc="simulate", unit="pair", file=sys.stderr))
     for name, part in (("training", numbers[:training]), ("testing", numbers[training:])):
         write_micrographs(folder / f"{name}.star", _table(part))
+
+
+def _damaged(spectrum: npt.NDArray[np.complex64], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return the electrons per pixel of a whole movie, its signal fading as exposure goes on."""
+    dose = FRAMES * DOSE_PER_FRAME
+    damage = dose * damage_rate(canvas_shape(shape), pixel_size=PIXEL_SIZE, voltage=300.0)
+    mean = np.divide(-np.expm1(-damage), damage, out=np.ones_like(damage), where=damage > 0)
+    return dose * PIXEL_SIZE**2 * undamaged((spectrum * mean).astype(np.complex64), shape)
 
 
 def draw(number: int, *, shape: tuple[int, int], seed: int) -> tuple[Settings, Exposure]:

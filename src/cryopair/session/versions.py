@@ -8,7 +8,7 @@ cannot see changes inside the package.
 VERSIONS = {
     "halves": 1,
     "freeze": 2,
-    "train": 2,
+    "train": 3,
     "denoise": 2,
     "measure": 2,
     "pick": 1,

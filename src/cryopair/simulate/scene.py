@@ -43,7 +43,12 @@ def origin(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def render(
-    exposure: Exposure, specimen: Specimen, settings: Settings, random: np.random.Generator
+    exposure: Exposure,
+    specimen: Specimen,
+    settings: Settings,
+    random: np.random.Generator,
+    *,
+    structural_noise: bool = True,
 ) -> npt.NDArray[np.complex64]:
     """Return the spectrum of the image of an undamaged specimen, relative to the incident intensity.
 
@@ -57,6 +62,9 @@ def render(
         Of the simulation.
     random : numpy.random.Generator
         Draws the ice: its structure, which is the same in all frames, and its thickness.
+    structural_noise : bool
+        Whether to show the structure of amorphous ice and carbon. False: what is left of the image of the
+        same specimen, particles, film and contamination.
 
     Returns
     -------
@@ -76,12 +84,15 @@ def render(
             pixel_size=settings.pixel_size,
             weight=weight,
         )
-    spectrum = fft.rfft2(phase) + _ice_structure(shape, settings, random)
+    amorphous = _ice_structure(shape, settings, random)
     transmission = _transmission(shape, exposure, settings, random)
     if exposure.carbon is not None:
         film = exposure.carbon.cover(shape, pixel_size=settings.pixel_size, corner=(top, left))
-        spectrum += fft.rfft2(film * _carbon_structure(shape, settings, random))
+        amorphous += fft.rfft2(film * _carbon_structure(shape, settings, random))
         transmission *= carbon.TRANSMISSION**film
+    spectrum = fft.rfft2(phase)
+    if structural_noise:
+        spectrum += amorphous
     spectrum *= transfer(shape, pixel_size=settings.pixel_size, defocus=exposure.defocus, voltage=settings.voltage)
     spectrum *= ZERO_LOSS ** (settings.ice_thickness / USUAL_ICE - 1)  # `transfer` has that of the usual ice
     spectrum += fft.rfft2(transmission)

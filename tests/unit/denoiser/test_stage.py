@@ -43,7 +43,8 @@ def test_the_sum_the_halves_or_both_are_denoised(
         of_sum = denoise(halves[0] + halves[1], model.network)
         expected = {"sum": of_sum, "halves": of_halves, "both": (of_sum + of_halves) / 2}[what]
         np.testing.assert_allclose(read_mrc(path), expected, rtol=1e-6)
-        assert read_mrc(path).mean() == pytest.approx((halves[0] + halves[1]).mean(), rel=0.05)
+        # The level is that of a sum, not of a mean, as far as random weights keep it.
+        assert read_mrc(path).mean() == pytest.approx((halves[0] + halves[1]).mean(), rel=0.2)
         info = read_mrc_info(path)
         assert info.labels == (DENOISED_LABEL, f"cryopair: model {model.hash}")
         assert info.denoised

@@ -54,9 +54,8 @@ class UNet(Network):
         cells = STEM**dimensions
         fine, coarse = list(channels[:-1]), list(channels[1:])
         self.down = nn.ModuleList(_block(i, o, dimensions) for i, o in zip([cells, *fine], channels, strict=True))
-        self.up = nn.ModuleList(
-            _block(below + skip, skip, dimensions) for below, skip in zip(coarse, fine, strict=True)
-        )
+        self.lift = nn.ModuleList(_convolution(i, o, dimensions, 1) for i, o in zip(coarse, fine, strict=True))
+        self.up = nn.ModuleList(_block(skip, skip, dimensions) for skip in fine)
         self.last = _CONV[dimensions](channels[0], cells, KERNEL, padding=KERNEL // 2)
         nn.init.zeros_(self.last.weight)  # start from the mean, the best guess before anything is learnt
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
@@ -84,20 +83,26 @@ class UNet(Network):
             x = block(x)
             skips.append(x)
         skips.pop()
-        for block in reversed(self.up):
-            x = functional.interpolate(x, scale_factor=2, mode=_LINEAR[self.dimensions])
-            x = block(torch.cat([x, skips.pop()], dim=1))
+        for lift, block in zip(reversed(self.lift), reversed(self.up), strict=True):
+            # Fewer channels first, then more pixels, and a sum in place of more channels: half the arithmetic and
+            # memory of the usual concatenation at the finest level, where nearly all of both is.
+            x = functional.interpolate(lift(x), scale_factor=2, mode=_LINEAR[self.dimensions])
+            x = block(x.add_(skips.pop()))
         return _without_grid(_scatter(self.last(x).float(), self.dimensions))
 
 
 def _block(inputs: int, outputs: int, dimensions: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
-        conv = _CONV[dimensions](channels, outputs, KERNEL, padding=KERNEL // 2)
-        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-        layers += [conv, nn.ReLU(inplace=True)]
+        layers += [_convolution(channels, outputs, dimensions, KERNEL), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
+
+
+def _convolution(inputs: int, outputs: int, dimensions: int, kernel: int) -> nn.Module:
+    convolution = _CONV[dimensions](inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution
 
 
 def _gather(image: Tensor, dimensions: int) -> Tensor:
