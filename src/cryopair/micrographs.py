@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
@@ -99,7 +102,12 @@ def write_micrographs(path: str | Path, micrographs: Micrographs) -> None:
 
 
 def process(
-    micrographs: Micrographs, stage: str, work: Callable[[Row], Mapping[str, object]], *, columns: tuple[str, ...]
+    micrographs: Micrographs,
+    stage: str,
+    work: Callable[[Row], Mapping[str, object]],
+    *,
+    columns: tuple[str, ...],
+    workers: int = 1,
 ) -> Micrographs:
     """Do `work` for each micrograph, in order, with a progress bar on standard error.
 
@@ -114,6 +122,8 @@ def process(
         `UsageError` for a wrong setting, which stops the stage.
     columns : tuple of str
         Labels that this stage sets.
+    workers : int
+        Micrographs in work at a time, each in a thread, so that one is read or written while another is computed.
 
     Returns
     -------
@@ -128,10 +138,11 @@ def process(
     done: list[int] = []
     results: list[Mapping[str, object]] = []
     failed: list[Mapping[str, object]] = []
-    rows = tqdm(micrographs.table.rows(), total=len(micrographs.table), desc=stage, unit="mic", file=sys.stderr)
-    for index, row in enumerate(rows):
+    rows = list(micrographs.table.rows())
+    outcomes = tqdm(_in_order(work, rows, workers), total=len(rows), desc=stage, unit="mic", file=sys.stderr)
+    for index, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
         try:
-            results.append(work(row))
+            results.append(outcome())
             done.append(index)
         except UsageError:
             raise  # no other micrograph would fare better
@@ -145,6 +156,26 @@ def process(
         table[column] = [result[column] for result in results]
     losses = Table.concatenate([micrographs.failed, Table.from_rows(failed, FAILED_LABELS)])
     return Micrographs(micrographs.optics, table, losses)
+
+
+def _in_order(
+    work: Callable[[Row], Mapping[str, object]], rows: Sequence[Row], workers: int
+) -> Iterator[Callable[[], Mapping[str, object]]]:
+    """Give for each row what returns its result or raises its error, working ahead in threads if there are several."""
+    if workers == 1:
+        yield from (partial(work, row) for row in rows)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            ahead: deque[Future[Mapping[str, object]]] = deque()
+            for row in rows:
+                ahead.append(pool.submit(work, row))
+                if len(ahead) > workers:
+                    yield ahead.popleft().result
+            while ahead:
+                yield ahead.popleft().result
+        finally:  # also when the stage is stopped half way
+            pool.shutdown(cancel_futures=True)
 
 
 def stop_if_most_fail(stage: str, *, failed: int, total: int, last: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from .model import Ensemble, Model
 
 COLUMNS = ("rlnMicrographNameDenoised", "cryopairModel")
 What = Literal["sum", "halves", "both"]
+_AT_A_TIME = 3  # micrographs: one read, one denoised, one written
 COARSER = 1.1
 """A model may be used on pixels larger than those it was trained at by this factor; finer ones are resampled."""
 
@@ -59,6 +61,7 @@ def denoise_micrographs(
     """
     out = Path(out)
     warn_pixel_size(micrographs, model)
+    computing = threading.Lock()  # one at a time: the others are being read or written meanwhile
 
     def work(row: Row) -> Mapping[str, object]:
         path = out / f"{mirrored(row['rlnMicrographName'])}.mrc"
@@ -69,7 +72,8 @@ def denoise_micrographs(
         pixel_size = micrographs.pixel_size(row)
 
         def denoised(image: npt.NDArray, name: str) -> npt.NDArray[np.float32]:
-            return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
+            with computing:
+                return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
 
         results = []
         if what in ("sum", "both"):
@@ -84,7 +88,7 @@ def denoise_micrographs(
         )
         return dict(zip(COLUMNS, (path.as_posix(), model.hash), strict=True))
 
-    return process(micrographs, "denoise", work, columns=COLUMNS)
+    return process(micrographs, "denoise", work, columns=COLUMNS, workers=_AT_A_TIME)
 
 
 def warn_pixel_size(micrographs: Micrographs, model: Model | Ensemble) -> None:
