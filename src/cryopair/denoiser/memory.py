@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ..device import fast_precision
 from ..errors import UsageError
 from . import processes
+from .free_memory import free_memory
 from .networks.base import Network
 from .pairs import readers, working_shape
 from .training_set import TrainingPair
@@ -107,20 +107,10 @@ def check(memory: Memory, device: torch.device) -> None:
         needed = memory.pairs
     else:
         needed = memory.total()
-    free = available()
+    free = free_memory()
     if free is not None:
         # All processes see the same free memory, and each will take its part of it.
-        _compare(needed * processes.count(), free, "machine")
-
-
-def available() -> float | None:
-    """Return the bytes of memory that this machine has to give; None where it does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    fields = dict(line.split(":", 1) for line in lines)
-    return 1024.0 * int(fields["MemAvailable"].split()[0]) if "MemAvailable" in fields else None
+        _compare(needed * processes.count(), free, "machine, or what this job may take of it,")
 
 
 def _compare(needed: float, free: float, where: str) -> None:
