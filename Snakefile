@@ -19,6 +19,7 @@ configfile: "config/config.yaml"
 
 try:
     session = Session.parse(config)
+    SUMMABLE = session.summable
 except CryopairError as error:
     raise WorkflowError(str(error))
 
@@ -39,6 +40,7 @@ localrules:
 
 include: "rules/common.smk"
 include: "rules/plan.smk"
+include: "rules/align.smk"
 include: "rules/halves.smk"
 include: "rules/freeze.smk"
 include: "rules/train.smk"

@@ -1,6 +1,6 @@
 rule halves:
     input:
-        f"{OUT}/plan/shards/{{shard}}.star",
+        f"{OUT}/{SUMMABLE}/{{shard}}.star",
     output:
         f"{OUT}/halves/{{shard}}.star",
     log:

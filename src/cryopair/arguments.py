@@ -34,6 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _config(sub)
 
+    sub = add("inspect", "say what movies, gains, images, STAR files or models are")
+    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="or the folder of a model")
+
     sub = add("run", "take in new movies and do all that is left to do")
     _config(sub)
     sub.add_argument("--cores", type=int, metavar="N", help="processor cores to use (default: all)")
@@ -42,6 +45,24 @@ def make_parser() -> argparse.ArgumentParser:
 
     _config(add("plan", "seal new movies into shards"))
     add("workflow", "print the folder of the Snakefile and its profiles")
+
+    sub = add("align", "align raw movies, and write their motion and micrographs as RELION's MotionCorr job does")
+    _stage(sub, star_help="movies.star of an Import job, or a folder or pattern of movies")
+    sub.add_argument(
+        "--motion",
+        choices=("patch", "global", "none"),
+        default="patch",
+        help="what to correct: local motion too, shifts of whole frames, or nothing, for stacks that are aligned "
+        "already (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--dose-weighting",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether the micrographs are dose-weighted sums (default: yes)",
+    )
+    _acquisition(sub)
+    _device(sub)
 
     sub = add("halves", "sum the even and the odd frames of movies, with RELION's motion undone")
     _stage(sub)
@@ -171,10 +192,32 @@ def _config(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--config", default="config/config.yaml", help="settings (default: %(default)s)")
 
 
-def _stage(sub: argparse.ArgumentParser, *, star_required: bool = True) -> None:
-    sub.add_argument("--star", type=Path, required=star_required, help=_STAR_HELP)
+def _stage(sub: argparse.ArgumentParser, *, star_required: bool = True, star_help: str = _STAR_HELP) -> None:
+    sub.add_argument("--star", type=Path, required=star_required, help=star_help)
     sub.add_argument("--out", type=Path, required=True, help=_OUT_HELP)
     sub.add_argument("--table", type=Path, help=_TABLE_HELP.format(name=sub.prog.split()[-1]))
+
+
+def _acquisition(sub: argparse.ArgumentParser) -> None:
+    group = sub.add_argument_group(
+        "acquisition", "The first four are for movies whose optics groups do not have them; RELION's have."
+    )
+    add = group.add_argument
+    add("--pixel-size", type=float, metavar="Å", help="of the movies, in Å/px")
+    add("--voltage", type=float, metavar="KV", help="in kV")
+    add("--spherical-aberration", type=float, metavar="MM", help="in mm")
+    add("--amplitude-contrast", type=float, metavar="SHARE", help="from 0 to 1")
+    add("--dose-per-frame", type=float, default=0.0, metavar="DOSE", help="in e/Å²; EER: of a grouped frame")
+    add("--pre-exposure", type=float, default=0.0, metavar="DOSE", help="in e/Å² (default: %(default)s)")
+    add("--gain", metavar="FILE", help="gain reference: MRC, TIFF, or .gain of a Falcon camera")
+    add("--gain-rotation", type=int, default=0, metavar="N", help="as RELION's --gain_rot: 0 to 3 quarter turns")
+    add("--gain-flip", type=int, default=0, metavar="N", help="as RELION's --gain_flip: 1 upside down, 2 left to right")
+    add("--defects", metavar="FILE", help="lines 'x y width height' (.txt), or a map")
+    add("--eer-grouping", type=int, metavar="N", help="raw frames per frame of an EER movie")
+    add("--eer-upsampling", type=int, metavar="N", help="1: the pixels of the detector, 2: twice as fine, -1: half")
+    add("--binning", type=float, default=1.0, help="raw pixels per micrograph pixel and axis (default: %(default)s)")
+    add("--first-frame", type=int, default=1, metavar="N", help="first frame to use (default: %(default)s)")
+    add("--last-frame", type=int, metavar="N", help="last frame to use (default: the last there is)")
 
 
 def _model(sub: argparse.ArgumentParser) -> None:

@@ -53,6 +53,21 @@ def init(options: argparse.Namespace) -> int:
     return 0
 
 
+def inspect(options: argparse.Namespace) -> int:
+    """Describe files, also those after a bad one."""
+    from .inspection import inspect
+
+    bad = 0
+    for path in options.files:
+        print(path)
+        try:
+            print("\n".join(f"  {line}" for line in inspect(path)))
+        except CryopairError as error:
+            print(f"  {error}")
+            bad += 1
+    return 1 if bad else 0
+
+
 def plan(options: argparse.Namespace) -> int:
     """Take in new movies."""
     from .config import load_config
@@ -80,6 +95,49 @@ def workflow(options: argparse.Namespace) -> int:
 
 
 # -- the stages -------------------------------------------------------------------------------------
+
+
+def align(options: argparse.Namespace) -> int:
+    """Align raw movies."""
+    from .device import choose_device
+    from .errors import UsageError
+    from .formats.movies import EerRendering
+    from .micrographs import write_micrographs
+    from .motion.acquisition import Acquisition
+    from .motion.stage import align_micrographs
+    from .sources import read_source
+
+    if bool(options.eer_grouping) != bool(options.eer_upsampling):
+        raise UsageError("EER movies need both --eer-grouping and --eer-upsampling.")
+    try:
+        eer = EerRendering(options.eer_grouping, options.eer_upsampling) if options.eer_grouping else None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    micrographs = align_micrographs(
+        read_source(options.star),
+        Acquisition(
+            pixel_size=options.pixel_size,
+            voltage=options.voltage,
+            spherical_aberration=options.spherical_aberration,
+            amplitude_contrast=options.amplitude_contrast,
+            dose_per_frame=options.dose_per_frame,
+            pre_exposure=options.pre_exposure,
+            gain=options.gain,
+            gain_rotation=options.gain_rotation,
+            gain_flip=options.gain_flip,
+            defects=options.defects,
+            eer=eer,
+            binning=options.binning,
+            first_frame=options.first_frame,
+            last_frame=options.last_frame,
+        ),
+        out=options.out,
+        extent=options.motion,
+        dose_weighting=options.dose_weighting,
+        device=choose_device(options.device),
+    )
+    write_micrographs(_table(options), micrographs)
+    return _summary(options, len(micrographs.table), len(micrographs.failed))
 
 
 def halves(options: argparse.Namespace) -> int:
@@ -295,9 +353,11 @@ def _summary(options: argparse.Namespace, done: int, failed: int, more: str = ""
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "init": init,
+    "inspect": inspect,
     "plan": plan,
     "run": run_workflow,
     "workflow": workflow,
+    "align": align,
     "halves": halves,
     "freeze": freeze,
     "train": train,

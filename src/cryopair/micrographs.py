@@ -76,18 +76,31 @@ def read_micrographs(path: str | Path) -> Micrographs:
     BadFileError
         When it has no optics table, no micrographs table, or no pixel size.
     """
-    blocks = read_star(path)
-    fix = "RELION 3.1 and later write it; convert older files with relion_convert_star."
-    optics = require(path, blocks, "optics", "rlnOpticsGroup", fix=fix)
-    if "rlnMicrographPixelSize" not in optics:
+    micrographs = read_list(path)
+    require(path, {"micrographs": micrographs.table}, "micrographs", "rlnMicrographName", "rlnOpticsGroup")
+    if "rlnMicrographPixelSize" not in micrographs.optics:
         raise BadFileError(
             path,
             "does not give the pixel size of the micrographs",
             expected="_rlnMicrographPixelSize in data_optics",
-            fix="Use the STAR file of a MotionCorr, CtfFind or Select job, not that of imported movies.",
+            fix="Raw movies must be aligned first: cryopair align.",
         )
-    table = require(path, blocks, "micrographs", "rlnMicrographName", "rlnOpticsGroup")
-    micrographs = Micrographs(optics, table)
+    return micrographs
+
+
+def read_list(path: str | Path) -> Micrographs:
+    """Read a list of micrographs, or of movies that are no micrographs yet and have no pixel size of their own.
+
+    Raises
+    ------
+    BadFileError
+        When it has no optics table, and neither micrographs nor movies.
+    """
+    blocks = read_star(path)
+    fix = "RELION 3.1 and later write it; convert older files with relion_convert_star."
+    optics = require(path, blocks, "optics", "rlnOpticsGroup", fix=fix)
+    name = "movies" if "movies" in blocks else "micrographs"
+    micrographs = Micrographs(optics, require(path, blocks, name, "rlnOpticsGroup"))
     if "failed" in blocks:
         micrographs.failed = require(path, blocks, "failed", *FAILED_LABELS)
     return micrographs

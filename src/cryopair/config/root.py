@@ -7,18 +7,22 @@ from pathlib import PurePosixPath
 from pydantic import Field, field_validator
 
 from .base import Section
-from .sections import Denoising, Extraction, Halves, Picking, Shards, Training
+from .sections import Acquisition, Alignment, Denoising, Extraction, Halves, Picking, Shards, Training
 
 
 class Config(Section):
     """Settings of one session."""
 
     source: str = Field(
-        description="Micrographs STAR of a RELION job: MotionCorr/job002/corrected_micrographs.star, or "
-        "CtfFind/job003/micrographs_ctf.star if particles shall carry the CTF. It may grow between runs."
+        description="Where the movies come from; it may grow between runs. The STAR file of a RELION job: "
+        "MotionCorr/job002/corrected_micrographs.star, or CtfFind/job003/micrographs_ctf.star if particles shall carry "
+        "the CTF. Or raw movies: Import/job001/movies.star, a folder, or a pattern such as Movies/*.tif. Or halves "
+        "made elsewhere: MotionCor/*_{EVN,ODD}.mrc, average/{even,odd}/*.mrc. Or a table of cryoSPARC (.cs)."
     )
     output: str = Field("cryopair", description="Folder for everything that is made, relative to the project.")
     shards: Shards = Field(Shards(), description="Units of work.")
+    acquisition: Acquisition = Field(Acquisition(), description="How the data were recorded, where files do not say.")
+    alignment: Alignment = Field(Alignment(), description="Alignment of raw movies.")
     halves: Halves = Field(Halves(), description="Even and odd half-sums of the movies.")
     training: Training = Field(
         Training(), description="The denoiser; changing anything here trains a new one beside the old."

@@ -17,6 +17,46 @@ class Shards(Section):
     )
 
 
+class Acquisition(Section):
+    """How the data were recorded, where the files do not say it. RELION's lists do: leave this as it is there."""
+
+    pixel_size: float | None = Field(
+        None, gt=0, description="Of raw movies, or of micrographs and halves that have none in their headers, in Å/px."
+    )
+    voltage: float | None = Field(None, gt=0, description="In kV; for raw movies.")
+    spherical_aberration: float | None = Field(None, ge=0, description="In mm.")
+    amplitude_contrast: float | None = Field(None, ge=0, le=1, description="From 0 to 1; 0.1 is usual.")
+    dose_per_frame: float | None = Field(
+        None, gt=0, description="In e/Å², for raw movies; of EER movies, per grouped frame."
+    )
+    pre_exposure: float = Field(0.0, ge=0, description="In e/Å², before the first frame.")
+    gain: str | None = Field(None, description="Gain reference of raw movies: MRC, TIFF, or .gain of a Falcon camera.")
+    gain_rotation: Literal[0, 1, 2, 3] = Field(
+        0, description="Quarter turns that bring the gain onto the frames, as RELION's 'Gain rotation'."
+    )
+    gain_flip: Literal[0, 1, 2] = Field(
+        0, description="After the rotation: 1 upside down, 2 left to right, as RELION's 'Gain flip'."
+    )
+    defects: str | None = Field(None, description="Defects of the camera: lines 'x y width height' (.txt), or a map.")
+    eer_grouping: int | None = Field(None, ge=1, description="Raw frames of EER movies that are summed to one frame.")
+    eer_upsampling: Literal[-1, 1, 2, 3] = Field(
+        1, description="Of EER movies: 1, the pixels of the camera; 2, twice as fine (8k); -1, half as fine."
+    )
+
+
+class Alignment(Section):
+    """How raw movies are aligned. Movies that have been aligned already, by RELION or another program, are not."""
+
+    motion: Literal["patch", "global", "none"] = Field(
+        "patch",
+        description="What to correct: local motion too, only shifts of whole frames, or nothing, for stacks of frames "
+        "that another program has aligned.",
+    )
+    binning: float = Field(1.0, ge=1, description="Pixels of the movie per pixel of the micrograph and axis.")
+    first_frame: int = Field(1, ge=1, description="First frame to use.")
+    last_frame: int | None = Field(None, ge=1, description="Last frame to use. null: the last that there is.")
+
+
 class Halves(Section):
     """How the half-sums are made."""
 

@@ -110,7 +110,7 @@ def check(memory: Memory, device: torch.device) -> None:
     free = free_memory()
     if free is not None:
         # All processes see the same free memory, and each will take its part of it.
-        _compare(needed * processes.count(), free, "machine, or what this job may take of it,")
+        _compare(needed * processes.count(), free, "machine (or this job)")
 
 
 def _compare(needed: float, free: float, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -39,7 +39,7 @@ def denoise_micrographs(
     Parameters
     ----------
     micrographs : Micrographs
-        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
+        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``; or without, then the micrographs are denoised.
     model : Model or Ensemble
         Its networks are moved to `device`.
     out : str or Path
@@ -65,30 +65,40 @@ def denoise_micrographs(
 
     def work(row: Row) -> Mapping[str, object]:
         path = out / f"{mirrored(row['rlnMicrographName'])}.mrc"
-        even, odd = (row[f"rlnMicrographName{half}"] for half in ("Even", "Odd"))
-        images = {half: read_mrc(half) for half in (even, odd)}
-        if images[even].shape != images[odd].shape:
-            raise BadFileError(odd, f"has shape {images[odd].shape}", expected=f"{images[even].shape}, as {even} has")
         pixel_size = micrographs.pixel_size(row)
 
         def denoised(image: npt.NDArray, name: str) -> npt.NDArray[np.float32]:
             with computing:
                 return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
 
-        results = []
-        if what in ("sum", "both"):
-            results.append(denoised(images[even] + images[odd], row["rlnMicrographName"]))
-        if what in ("halves", "both"):
-            results.append(denoised(images[even], even) + denoised(images[odd], odd))
+        if "rlnMicrographNameEven" in row:
+            result = _of_halves(row, denoised, what=what)
+        else:
+            result = denoised(read_mrc(row["rlnMicrographName"]), row["rlnMicrographName"])
         write_mrc(
             path,
-            np.mean(results, axis=0),
+            result,
             pixel_size=pixel_size,
             labels=(DENOISED_LABEL, f"cryopair: model {model.hash}"),
         )
         return dict(zip(COLUMNS, (path.as_posix(), model.hash), strict=True))
 
     return process(micrographs, "denoise", work, columns=COLUMNS, workers=_AT_A_TIME)
+
+
+def _of_halves(
+    row: Row, denoised: Callable[[npt.NDArray, str], npt.NDArray[np.float32]], *, what: What
+) -> npt.NDArray[np.float32]:
+    names = [row[f"rlnMicrographName{half}"] for half in ("Even", "Odd")]
+    even, odd = map(read_mrc, names)
+    if even.shape != odd.shape:
+        raise BadFileError(names[1], f"has shape {odd.shape}", expected=f"{even.shape}, as {names[0]} has")
+    results = []
+    if what in ("sum", "both"):
+        results.append(denoised(even + odd, row["rlnMicrographName"]))
+    if what in ("halves", "both"):
+        results.append(denoised(even, names[0]) + denoised(odd, names[1]))
+    return np.mean(results, axis=0)
 
 
 def warn_pixel_size(micrographs: Micrographs, model: Model | Ensemble) -> None:

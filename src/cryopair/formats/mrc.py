@@ -6,7 +6,6 @@ true statistics; labels carry no dates, so that equal images are equal bytes.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ import numpy.typing as npt
 
 from ..errors import BadFileError
 from .atomic import atomic_path
+from .four_bit import unpack
+from .mrc_header import FOUR_BIT, MrcHeader, read_header
 
 DENOISED_LABEL = "cryopair: DENOISED, for seeing and picking only. Do not extract particles."
 """First label of every denoised micrograph; extraction refuses an image that carries it."""
@@ -57,12 +58,8 @@ def read_mrc_info(path: str | Path) -> MrcInfo:
     BadFileError
         When the file is missing, is not MRC, or is shorter than its header says.
     """
-    with _opened(path) as file:
-        header = file.header
-        depth, height, width = int(header.nz), int(header.ny), int(header.nx)
-        pixel_size = float(header.cella.x) / max(int(header.mx), 1)
-        labels = tuple(bytes(label).decode("ascii", "replace").strip() for label in header.label)
-        return MrcInfo((depth, height, width), pixel_size, file.data.dtype, tuple(t for t in labels if t))
+    header = read_header(path)
+    return MrcInfo(header.shape, header.pixel_size, header.dtype, header.labels)
 
 
 def read_mrc(path: str | Path) -> npt.NDArray[np.float32]:
@@ -78,13 +75,11 @@ def read_mrc(path: str | Path) -> npt.NDArray[np.float32]:
     BadFileError
         When the file is missing, truncated, not MRC, or a stack of several images.
     """
-    with _opened(path) as file:
-        data = file.data
-        if data.ndim == 3 and data.shape[0] == 1:
-            data = data[0]
-        if data.ndim != 2:
-            raise BadFileError(path, f"is a stack of shape {data.shape}", expected="a single image")
-        return np.array(data, dtype=np.float32)
+    header = read_header(path)
+    if header.shape[0] != 1:
+        raise BadFileError(path, f"is a stack of shape {header.shape}", expected="a single image")
+    items = _map(path, header)[0]
+    return np.array(unpack(items, header.shape[2]) if header.mode == FOUR_BIT else items, dtype=np.float32)
 
 
 def map_mrc(path: str | Path) -> npt.NDArray:
@@ -98,10 +93,12 @@ def map_mrc(path: str | Path) -> npt.NDArray:
     Raises
     ------
     BadFileError
-        As `read_mrc_info`.
+        As `read_mrc_info`; also for four-bit counts (mode 101), which are not pixels until they are unpacked.
     """
-    data = _opened(path).data
-    return data[np.newaxis] if data.ndim == 2 else data
+    header = read_header(path)
+    if header.mode == FOUR_BIT:
+        raise BadFileError(path, f"is MRC of mode {FOUR_BIT}", expected="an image, not a movie of four-bit counts")
+    return _map(path, header)
 
 
 def write_mrc(
@@ -136,21 +133,6 @@ def write_mrc(
         file.header.nlabl = len(labels)
 
 
-def _opened(path: str | Path) -> mrcfile.mrcmemmap.MrcMemmap:
-    """Open by memory map; permissive, since RELION leaves the version field of its headers at 0."""
-    path = Path(path)
-    if not path.is_file():
-        raise BadFileError(path, "no such file", expected="an MRC image")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            file = mrcfile.mmap(path, mode="r", permissive=True)
-        except (ValueError, OSError) as error:
-            raise BadFileError(path, f"is not a readable MRC file ({error})") from None
-    if file.header is None or file.data is None:
-        raise BadFileError(
-            path,
-            f"is not a whole MRC file ({path.stat().st_size} bytes)",
-            fix="It may be truncated or still being written: copy or write it again.",
-        )
-    return file
+def _map(path: str | Path, header: MrcHeader) -> npt.NDArray:
+    shape = (*header.shape[:2], header.row_items)
+    return np.memmap(path, header.dtype, "r", header.data_offset, shape)

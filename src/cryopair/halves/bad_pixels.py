@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ..errors import BadFileError
-from ..formats.mrc import read_mrc
 from ..motion.model import Motion
+from .bad_lines import BadLines
+from .defects import read_defects
 
-_REACH = 2  # RELION looks at the 5 x 5 window
-_MIN_GOOD = 7  # and takes no neighbour if fewer are good
+REACH, EER_REACH = 2, 4
+"""RELION looks for neighbours in the 5 x 5 window around a bad pixel, in EER movies in the 9 x 9 window."""
+_MIN_GOOD = 7  # it takes no neighbour if fewer are good
+_SAMPLE = 100_000  # good pixels that tell a frame's mean and standard deviation
 
 
 class BadPixels:
@@ -30,6 +34,8 @@ class BadPixels:
     seed : str
         Names the stream of random numbers; the movie's name, so that results do not depend on the order
         in which movies are processed.
+    reach : int
+        Neighbours are taken from so many rows and columns around.
 
     Attributes
     ----------
@@ -37,10 +43,10 @@ class BadPixels:
         Flat indices of the bad pixels, in raster order.
     """
 
-    def __init__(self, mask: npt.NDArray[np.bool_], *, seed: str) -> None:
+    def __init__(self, mask: npt.NDArray[np.bool_], *, seed: str, reach: int = REACH) -> None:
         height, width = mask.shape
         rows, columns = np.nonzero(mask)
-        steps = np.arange(-_REACH, _REACH + 1)
+        steps = np.arange(-reach, reach + 1)
         near_rows = rows[:, None, None] + steps[:, None]
         near_columns = columns[:, None, None] + steps[None, :]
         inside = (near_rows >= 0) & (near_rows < height) & (near_columns >= 0) & (near_columns < width)
@@ -51,37 +57,45 @@ class BadPixels:
         self._good = good.sum(axis=1)
         self.pixels = rows * width + columns
         self._isolated = self._good < _MIN_GOOD
-        self._good_pixels = np.flatnonzero(~mask) if self._isolated.any() else np.zeros(0, np.int64)
+        spread = np.arange(0, mask.size, max(mask.size // _SAMPLE, 1))
+        self._sample = spread[~mask.reshape(-1)[spread]]
         self._random = np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def replace(self, frame: npt.NDArray[np.float32]) -> None:
+    def replace(self, frame: npt.NDArray[np.float32] | torch.Tensor) -> None:
         """Replace the bad pixels of a frame in place.
 
-        Each takes the value of a random good neighbour of the 5 x 5 window around it, as in RELION. Where
-        fewer than seven are good, inside a large defect, it gets Gaussian noise with the mean and standard
+        Each takes the value of a random good neighbour of the window around it, as in RELION. Where fewer
+        than seven are good, inside a large defect, it gets Gaussian noise with the mean and standard
         deviation of the frame's good pixels.
 
         Parameters
         ----------
-        frame : numpy.ndarray
-            Shape ``(height, width)``, contiguous.
+        frame : numpy.ndarray or torch.Tensor
+            Shape ``(height, width)``, contiguous, on any device.
         """
         if not len(self):
             return
-        values = frame.reshape(-1)
+        values = torch.as_tensor(frame).view(-1)  # shares the memory of an array
         chosen = self._random.integers(np.maximum(self._good, 1))
-        replacement = values[self._neighbours[np.arange(len(self)), chosen]]
+        replacement = values[self._on(values, self._neighbours[np.arange(len(self)), chosen])]
         if self._isolated.any():
-            good = values[self._good_pixels]
-            replacement[self._isolated] = self._random.normal(good.mean(), good.std(), int(self._isolated.sum()))
-        values[self.pixels] = replacement
+            good = values[self._on(values, self._sample)]
+            noise = self._random.normal(float(good.mean()), float(good.std()), int(self._isolated.sum()))
+            replacement[self._on(values, self._isolated)] = self._on(values, noise).to(values.dtype)
+        values[self._on(values, self.pixels)] = replacement
+
+    @staticmethod
+    def _on(values: torch.Tensor, array: npt.NDArray) -> torch.Tensor:
+        return torch.from_numpy(array).to(values.device)
 
 
-def find_bad_pixels(motion: Motion, gain: npt.NDArray[np.float32] | None, root: Path) -> BadPixels:
-    """Collect a movie's bad pixels: hot ones listed by RELION, the defect file, and gain 0.
+def find_bad_pixels(
+    motion: Motion, gain: npt.NDArray[np.float32] | None, root: Path, *, lines: BadLines | None = None
+) -> BadPixels:
+    """Collect a movie's bad pixels: hot ones listed by RELION, the defect file, gain 0, and bad lines.
 
     RELION lists only those that exceed its threshold; the others must be added again
     (``motioncorr_runner.cpp``).
@@ -91,7 +105,8 @@ def find_bad_pixels(motion: Motion, gain: npt.NDArray[np.float32] | None, root: 
     BadFileError
         When a hot pixel lies outside the frame, or the defect file cannot be read.
     """
-    mask = np.zeros((motion.height, motion.width), dtype=bool)
+    shape = motion.height, motion.width
+    mask = np.zeros(shape, dtype=bool)
     x, y = motion.hot_pixels[:, 0], motion.hot_pixels[:, 1]
     if len(x) and not (x.min() >= 0 and x.max() < motion.width and y.min() >= 0 and y.max() < motion.height):
         raise BadFileError(
@@ -99,28 +114,9 @@ def find_bad_pixels(motion: Motion, gain: npt.NDArray[np.float32] | None, root: 
         )
     mask[y, x] = True
     if motion.defects:
-        mask |= _read_defects(root / motion.defects, mask.shape)
+        mask |= read_defects(root / motion.defects, shape)
     if gain is not None:
         mask |= gain == 0
-    return BadPixels(mask, seed=motion.movie)
-
-
-def _read_defects(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Read ``x y width height`` lines (``.txt``) or an image whose non-zero pixels are bad."""
-    if path.suffix.lower() != ".txt":
-        image = read_mrc(path) != 0
-        if image.shape != shape:
-            raise BadFileError(path, f"is a defect map of shape {image.shape}", expected=f"{shape}")
-        return image
-    if not path.is_file():
-        raise BadFileError(path, "no such file", expected="the defect file named in the motion STAR")
-    mask = np.zeros(shape, dtype=bool)
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            x, y, width, height = (int(word) for word in line.split()[:4])
-        except ValueError:
-            raise BadFileError(path, f"line {number} is '{line}'", expected="'x y width height'") from None
-        mask[max(y, 0) : y + height, max(x, 0) : x + width] = True
-    return mask
+    if lines:
+        lines.mark(mask)
+    return BadPixels(mask, seed=motion.movie, reach=REACH if motion.eer is None else EER_REACH)

@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-_STRIP_PIXELS = 1 << 18
-"""Pixels handled at once: a strip's temporaries stay in the processor's cache."""
+_STRIP_PIXELS = {"cpu": 1 << 18}
+"""Pixels handled at once: on a CPU, a strip's temporaries stay in its cache."""
+_MOST_STRIP_PIXELS = 1 << 22
+"""Elsewhere, the fewer strips the better, within bounded memory."""
 
 
 def add_interpolated(
@@ -36,7 +38,7 @@ def add_interpolated(
     # Sub-pixel offsets, not positions, are kept in float32: they are small, so they are exact enough.
     columns = torch.arange(width, device=device)
     x = (columns.to(torch.float64) / width - 0.5)[None, :]
-    strip = strip or max(_STRIP_PIXELS // width, 1)
+    strip = strip or max(_STRIP_PIXELS.get(device.type, _MOST_STRIP_PIXELS) // width, 1)
     for top in range(0, height, strip):
         rows = torch.arange(top, min(top + strip, height), device=device)
         y = (rows.to(torch.float64) / height - 0.5)[:, None]

@@ -1,17 +1,20 @@
-"""The stage ``halves``: half-sums of every movie of a shard."""
+"""The stage ``halves``: half-sums of every movie of a shard, or the halves that another program made, checked."""
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
-from ..errors import BadFileError, CryopairError
-from ..formats.fingerprint import MISSING, fingerprint
-from ..formats.mrc import read_mrc, write_mrc
+from ..errors import BadFileError
+from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
 from ..motion.model import read_motion
-from .checks import MIN_CORRELATION_WITH_RAW, correlation
+from .checks import check_fit, check_unchanged
+from .given import check_given_halves
 from .sums import sum_halves
 
 COLUMNS = ("rlnMicrographNameEven", "rlnMicrographNameOdd", "cryopairCorrelationEvenOdd", "cryopairCorrelationRaw")
@@ -22,10 +25,13 @@ def halve_micrographs(
 ) -> Micrographs:
     """Write ``_EVN.mrc`` and ``_ODD.mrc`` of every micrograph's movie and check them against it.
 
+    Halves that were made elsewhere are checked and stay where they are; their sum is written if there is none.
+    Micrographs that have neither movie nor halves are passed on as they are.
+
     Parameters
     ----------
     micrographs : Micrographs
-        With ``rlnMicrographMetadata``, the motion STARs.
+        With ``rlnMicrographMetadata``, the motion STARs, or ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
     out : Path
         Folder for the half-sums, relative to the project.
     dose_weighting : bool
@@ -38,11 +44,21 @@ def halve_micrographs(
     Micrographs
         With `COLUMNS` added; movies that are missing, damaged or do not belong to their micrograph failed.
     """
+    if "rlnMicrographNameEven" in micrographs.table:
+        take = partial(check_given_halves, micrographs, out=out)
+        return process(micrographs, "halves", take, columns=COLUMNS)
+    if "rlnMicrographMetadata" not in micrographs.table:
+        return process(micrographs, "halves", _check_single, columns=())
 
     def halve(row: Row) -> dict[str, object]:
         motion = read_motion(row["rlnMicrographMetadata"])
-        _check_unchanged(row, motion.movie)
+        check_unchanged(row, motion.movie, row["rlnMicrographMetadata"])
         sums = sum_halves(motion, dose_weighting=dose_weighting, device=device)
+        if sums.bad_lines:
+            tqdm.write(
+                f"halves: {motion.movie}: replaced {sums.bad_lines} (from 0), unlike their neighbours",
+                file=sys.stderr,
+            )
         raw = read_mrc(row["rlnMicrographName"])
         if raw.shape != sums.even.shape:
             raise BadFileError(
@@ -50,13 +66,7 @@ def halve_micrographs(
                 f"is a micrograph of {raw.shape[1]} x {raw.shape[0]} px",
                 expected=f"{sums.even.shape[1]} x {sums.even.shape[0]} px, as its movie and binning give",
             )
-        between, with_raw = correlation(sums.even, sums.odd), correlation(sums.full, raw)
-        if not (between > 0 and with_raw > MIN_CORRELATION_WITH_RAW):
-            raise CryopairError(
-                f"{row['rlnMicrographName']}: the half-sums of {motion.movie} do not fit: correlation "
-                f"{between:.3f} between even and odd (expected above 0), {with_raw:.3f} of their sum with the "
-                f"micrograph (expected above {MIN_CORRELATION_WITH_RAW:g}). Is it another movie, or an empty one?"
-            )
+        between, with_raw = check_fit(sums.even, sums.odd, raw, what=f"{row['rlnMicrographName']}: {motion.movie}")
         stem = out / mirrored(row["rlnMicrographName"])
         even, odd = (stem.with_name(f"{stem.name}_{half}.mrc") for half in ("EVN", "ODD"))
         write_mrc(even, sums.even, pixel_size=motion.micrograph_pixel_size)
@@ -66,15 +76,10 @@ def halve_micrographs(
     return process(micrographs, "halves", halve, columns=COLUMNS)
 
 
-def _check_unchanged(row: Row, movie: str) -> None:
-    """Compare the movie and its motion with what the planner saw, if it did."""
-    planned = row.get("cryopairFingerprint")
-    now = fingerprint(movie, row["rlnMicrographMetadata"])
-    if now == MISSING:
-        raise BadFileError(movie, "no such file", expected="a movie", fix="Was it moved, or is a disk not mounted?")
-    if planned is not None and now != planned:
-        raise BadFileError(
-            movie,
-            "has changed since it was planned, or its motion STAR has",
-            fix="Run again: the next pass takes in the new file.",
-        )
+def _check_single(row: Row) -> dict[str, object]:
+    micrograph = row["rlnMicrographName"]
+    check_unchanged(row, micrograph)
+    sections = read_mrc_info(micrograph).shape[0]
+    if sections != 1:
+        raise BadFileError(micrograph, f"holds {sections} images", expected="one, a micrograph")
+    return {}

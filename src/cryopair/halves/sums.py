@@ -8,9 +8,7 @@ sum. Only the sum differs: the 1st, 3rd, 5th … frame used goes to the even hal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +18,10 @@ import torch
 from ..errors import BadFileError, UsageError
 from ..formats.movies import MovieFile, open_movie
 from ..motion.model import Motion
-from .bad_pixels import find_bad_pixels
+from .bad_lines import BadLines, find_bad_lines
+from .bad_pixels import BadPixels, find_bad_pixels
 from .fourier import DoseWeights, crop, inverse, shift, transform
-from .gain import read_gain
+from .gain import gain_of
 from .local_motion import add_interpolated
 
 _NO_BINNING = 0.01
@@ -37,10 +36,13 @@ class HalfSums:
     ----------
     even, odd : numpy.ndarray
         float32, shape ``(height, width)`` of the micrograph.
+    bad_lines : BadLines
+        Rows and columns of the movie that are unlike their neighbours. They were replaced, as bad pixels are.
     """
 
     even: npt.NDArray[np.float32]
     odd: npt.NDArray[np.float32]
+    bad_lines: BadLines = field(default_factory=BadLines)
 
     @property
     def full(self) -> npt.NDArray[np.float32]:
@@ -53,7 +55,8 @@ def sum_halves(
 ) -> HalfSums:
     """Sum the even and the odd frames of a movie, with its motion undone.
 
-    One frame is in memory at a time (and the next is being read), whatever the length of the movie.
+    A few frames are in memory at a time, decoded ahead of use, whatever the length of the movie. Where
+    whole rows or columns turn out to be bad, the movie is summed again without them.
 
     Parameters
     ----------
@@ -75,51 +78,47 @@ def sum_halves(
         When RELION could not have made a micrograph with this binning or voltage.
     """
     root = Path(root)
+    device = torch.device(device)
     grid, pixel_size, binning = _aligned_grid(motion)
-    gain = read_gain(root / motion.gain, (motion.height, motion.width)) if motion.gain else None
-    bad_pixels = find_bad_pixels(motion, gain, root)
-    weights = _dose_weights(motion, grid, pixel_size, torch.device(device)) if dose_weighting else None
-
-    spectra = torch.zeros((2, grid[0], grid[1] // 2 + 1), dtype=torch.complex64, device=device)
-    images = torch.zeros((2, *grid), device=device)
-    with open_movie(root / motion.movie) as movie:
+    with open_movie(root / motion.movie, eer=motion.eer) as movie:
         _check_shape(movie, motion, root)
-        for index, frame in enumerate(_frames(movie, motion.used_frames)):
-            if gain is not None:
-                frame *= gain
-            bad_pixels.replace(frame)
-            spectrum = transform(torch.from_numpy(frame).to(device))
-            if grid != frame.shape:
-                spectrum = crop(spectrum, grid)
-            number = motion.used_frames[index]
-            x, y = motion.global_shifts[number] / binning
-            if x or y:
-                spectrum = shift(spectrum, grid, x, y)
-            if weights is not None:
-                spectrum *= weights[index]
-            terms = motion.local_terms(number)
-            if terms.any():
-                add_interpolated(images[index % 2], inverse(spectrum, grid), terms)
-            else:
-                spectra[index % 2] += spectrum
-    images += inverse(spectra, grid)  # frames without local motion are transformed back once, together
+        gain = gain_of(motion, root)
+        factors = None if gain is None else torch.from_numpy(gain).to(device)
+        weights = _dose_weights(motion, grid, pixel_size, device) if dose_weighting else None
+
+        def add_up(bad_pixels: BadPixels) -> tuple[torch.Tensor, torch.Tensor]:
+            """Return the halves, shape (2, height, width) of the grid, and the sum of the frames as they came."""
+            spectra = torch.zeros((2, grid[0], grid[1] // 2 + 1), dtype=torch.complex64, device=device)
+            images = torch.zeros((2, *grid), device=device)
+            unaligned = torch.zeros((motion.height, motion.width), device=device)
+            for index, frame in enumerate(movie.frames(motion.used_frames)):
+                image = torch.from_numpy(frame).to(device).to(torch.float32)
+                if factors is not None:
+                    image *= factors
+                bad_pixels.replace(image)
+                unaligned += image
+                spectrum = transform(image)
+                if grid != tuple(image.shape):
+                    spectrum = crop(spectrum, grid)
+                number = motion.used_frames[index]
+                x, y = motion.global_shifts[number] / binning
+                if x or y:
+                    spectrum = shift(spectrum, grid, x, y)
+                if weights is not None:
+                    spectrum *= weights[index]
+                terms = motion.local_terms(number)
+                if terms.any():
+                    add_interpolated(images[index % 2], inverse(spectrum, grid), terms)
+                else:
+                    spectra[index % 2] += spectrum
+            images += inverse(spectra, grid)  # frames without local motion are transformed back once, together
+            return images, unaligned
+
+        images, unaligned = add_up(find_bad_pixels(motion, gain, root))
+        if bad_lines := find_bad_lines(unaligned):
+            images, _ = add_up(find_bad_pixels(motion, gain, root, lines=bad_lines))
     even, odd = (_at_micrograph_size(image, motion).cpu().numpy() for image in images)
-    return HalfSums(even, odd)
-
-
-def _frames(movie: MovieFile, used: range) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield frames as float32 that may be written to, reading one ahead."""
-
-    def read(frame: int) -> npt.NDArray[np.float32]:
-        return np.array(movie.read(frame), dtype=np.float32, order="C")
-
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        ahead = reader.submit(read, used[0])
-        for following in used[1:]:
-            frame = ahead.result()
-            ahead = reader.submit(read, following)
-            yield frame
-        yield ahead.result()
+    return HalfSums(even, odd, bad_lines)
 
 
 def _check_shape(movie: MovieFile, motion: Motion, root: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadFileError
+from ..formats.movies import EerRendering
 from ..formats.star import Table, read_star, require, write_star
 
 UNOBSERVED = -9999.0
@@ -69,6 +70,11 @@ class Motion:
         Paths of the gain reference and the defect file.
     hot_pixels : numpy.ndarray
         Shape ``(n, 2)``, x and y of the hot pixels found in this movie.
+    eer : EerRendering or None
+        How frames are made of an EER movie; None for other movies.
+    local_motion_lost : bool
+        Whether local motion was observed, but no model of it was stored: by the wrapper of MotionCor2, or
+        because RELION rejected its fit. Only the global part can be undone.
     """
 
     movie: str
@@ -87,6 +93,8 @@ class Motion:
     gain: str | None = None
     defects: str | None = None
     hot_pixels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    eer: EerRendering | None = None
+    local_motion_lost: bool = False
 
     @property
     def used_frames(self) -> range:
@@ -147,6 +155,7 @@ def read_motion(path: str | Path) -> Motion:
 
 def _motion_of(path: str | Path, blocks: dict[str, Table]) -> Motion:
     general = require(path, blocks, "general", *_GENERAL, fix="Is it a motion STAR of a MotionCorr job?").row(0)
+    _check_positive(path, general)
     shifts = require(
         path, blocks, "global_shift", "rlnMicrographFrameNumber", "rlnMicrographShiftX", "rlnMicrographShiftY"
     )
@@ -156,12 +165,14 @@ def _motion_of(path: str | Path, blocks: dict[str, Table]) -> Motion:
         raise BadFileError(path, f"lists {len(numbers)} frames in data_global_shift", expected=f"frames 1 to {frames}")
     global_shifts = np.stack([shifts.floats("rlnMicrographShiftX"), shifts.floats("rlnMicrographShiftY")], axis=1)
     global_shifts[(global_shifts == UNOBSERVED).any(axis=1)] = np.nan
-    if not np.isfinite(global_shifts).any():
+    if not np.isfinite(global_shifts).all(axis=1).any():
         raise BadFileError(
             path,
             f"gives no motion: all shifts are {UNOBSERVED:.0f}",
             fix="MotionCor2 1.5 and later leave such files when RELION cannot read their log: align this movie again.",
         )
+    _check_used(path, global_shifts)
+    coefficients = _read_coefficients(path, blocks, int(float(general["rlnMotionModelVersion"])))
     motion = Motion(
         movie=general["rlnMicrographMovieName"],
         frames=frames,
@@ -174,12 +185,28 @@ def _motion_of(path: str | Path, blocks: dict[str, Table]) -> Motion:
         voltage=float(general["rlnVoltage"]),
         first_frame=int(float(general["rlnMicrographStartFrame"])),
         global_shifts=global_shifts,
-        local_coefficients=_read_coefficients(path, blocks, int(float(general["rlnMotionModelVersion"]))),
+        local_coefficients=coefficients,
         gain=general.get("rlnMicrographGainName") or None,
         defects=general.get("rlnMicrographDefectFile") or None,
         hot_pixels=_read_hot_pixels(blocks),
+        eer=_read_eer(path, general),
+        local_motion_lost=coefficients is None and "local_shift" in blocks,
     )
     return _with_aligned_grid(motion, blocks)
+
+
+def _check_positive(path: str | Path, general: dict[str, str]) -> None:
+    labels = "ImageSizeX", "ImageSizeY", "MicrographBinning", "MicrographOriginalPixelSize", "Voltage"
+    for label in labels:
+        if not 0 < float(general[f"rln{label}"]) < np.inf:
+            raise BadFileError(path, f"gives _rln{label} {general[f'rln{label}']}", expected="a number above 0")
+
+
+def _check_used(path: str | Path, shifts: npt.NDArray[np.float64]) -> None:
+    used = np.flatnonzero(np.isfinite(shifts).all(axis=1))
+    missing = np.setdiff1d(np.arange(used[0], used[-1]), used)
+    if len(missing):
+        raise BadFileError(path, f"gives no shift of frame {missing[0] + 1}", expected="shifts without a gap")
 
 
 def _read_coefficients(path: str | Path, blocks: dict[str, Table], version: int) -> npt.NDArray[np.float64] | None:
@@ -191,6 +218,17 @@ def _read_coefficients(path: str | Path, blocks: dict[str, Table], version: int)
     if not np.array_equal(model.ints("rlnMotionModelCoeffsIdx"), np.arange(36)):
         raise BadFileError(path, f"has {len(model)} motion coefficients", expected="36, numbered from 0")
     return model.floats("rlnMotionModelCoeff").reshape(2, 6, 3)
+
+
+def _read_eer(path: str | Path, general: dict[str, str]) -> EerRendering | None:
+    labels = "rlnEERGrouping", "rlnEERUpsampling"
+    given = [label for label in labels if label in general]
+    if not given:
+        return None
+    if len(given) < len(labels):
+        raise BadFileError(path, f"gives _{given[0]} alone", expected=" and ".join(f"_{label}" for label in labels))
+    grouping, upsampling = (int(float(general[label])) for label in labels)
+    return EerRendering(grouping=grouping, upsampling=upsampling)
 
 
 def _read_hot_pixels(blocks: dict[str, Table]) -> npt.NDArray[np.int64]:
@@ -249,6 +287,10 @@ def write_motion(path: str | Path, motion: Motion) -> None:
         "rlnMicrographPreExposure": float(motion.pre_exposure),
         "rlnVoltage": float(motion.voltage),
         "rlnMicrographStartFrame": motion.first_frame,
+    }
+    if motion.eer is not None:
+        general |= {"rlnEERUpsampling": motion.eer.upsampling, "rlnEERGrouping": motion.eer.grouping}
+    general |= {
         "rlnMotionModelVersion": int(motion.local_coefficients is not None),
     }
     shifts = np.where(np.isfinite(motion.global_shifts), motion.global_shifts, UNOBSERVED)

@@ -47,7 +47,8 @@ def measure_micrographs(
     Parameters
     ----------
     micrographs : Micrographs
-        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
+        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``; without, nothing can be measured, and the tables
+        have no rows.
     model : Model or Ensemble
         Its networks are moved to `device`.
     out_csv : str or Path
@@ -78,7 +79,9 @@ def measure_micrographs(
             filters.extend({**micrograph, **best} for best in _best_filters(raw, pixel_size=pixel_size))
         return {}
 
-    measured = process(micrographs, "measure", work, columns=())
+    measured = micrographs
+    if "rlnMicrographNameEven" in micrographs.table:
+        measured = process(micrographs, "measure", work, columns=())
     write_text(out_csv, _csv(summaries))
     write_text(out_csv.with_name(f"{out_csv.stem}_rings.csv"), _csv(curves))
     if with_baselines:

@@ -16,7 +16,7 @@ from ..device import choose_device, fast_precision
 from ..halves.fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated
 from ..motion.model import Motion
-from ..sources import Summary
+from ..sources import Kind, Summary
 from .workflow import Session
 
 _TILE = 512
@@ -43,6 +43,8 @@ def estimate(session: Session, summary: Summary, movies: int, *, cores: int) -> 
     str
         For instance ``about 12 min (half-sums 4 min, training 6 min, denoising 2 min)``.
     """
+    if summary.kind is not Kind.MOTION:
+        return "not known for data that do not come from a MotionCorr job"
     if not summary.motions:
         return "not known, since no motion STAR could be read"
     torch.set_num_threads(cores)

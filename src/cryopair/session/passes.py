@@ -13,7 +13,7 @@ from pathlib import Path
 from ..config import Config, load_config
 from ..errors import UsageError
 from ..formats.star import read_star
-from ..sources import read_source, summarise
+from ..sources import Kind, summarise
 from .estimate import estimate
 from .progress import follow
 from .workflow import Session
@@ -104,13 +104,13 @@ def _alone(output: Path) -> Iterator[None]:
 
 def _announce(session: Session, cores: int, *, new: int) -> list[str]:
     """Say what was found, what will be done and how long it will take."""
-    summary = summarise(read_source(session.config.source))
+    summary = summarise(session.source())
     lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
     lines += [f"  {line}" for line in summary.lines()[1:]]
-    goal = "half-sums"
+    goal = {Kind.RAW: "align, half-sums", Kind.MOTION: "half-sums"}.get(summary.kind, "check")
     if session.trains and not session.is_trained:
         goal += f", train model {session.training_id} ({session.config.training.steps} steps)"
-    goal += ", denoise, measure"
+    goal += ", denoise" if summary.kind is Kind.SINGLE else ", denoise, measure"
     goal += f", pick {session.config.picking.diameter:g} Å particles" if session.picks else ""
     goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
     lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")

@@ -16,9 +16,9 @@ from ..errors import CryopairError, UsageError
 from ..formats.atomic import sealed_path
 from ..formats.fingerprint import MISSING, fingerprint, modified
 from ..formats.star import Table, read_star, write_star
-from ..micrographs import Micrographs, Row, read_micrographs, write_micrographs
+from ..micrographs import Micrographs, Row, read_list, write_micrographs
 from ..motion.model import read_motion
-from ..sources import read_source
+from ..sources import files_of, read_source
 
 _JOURNAL = (
     "rlnMicrographName",
@@ -28,7 +28,6 @@ _JOURNAL = (
     "cryopairModified",
     "cryopairShard",
 )
-_ONLY_IN_JOURNAL = ("rlnMicrographMovieName", "cryopairModified")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def sealed_shards(output: Path) -> list[str]:
 
 def shard_length(output: Path, shard: str) -> int:
     """Return how many micrographs a sealed shard holds."""
-    return len(read_micrographs(shard_file(output, shard)).table)
+    return len(read_list(shard_file(output, shard)).table)
 
 
 def new_movies(source: Micrographs, output: Path) -> int:
@@ -67,17 +66,19 @@ def new_movies(source: Micrographs, output: Path) -> int:
     return len(_new_rows(source, _read_journal(output)))
 
 
-def plan(source: str | Path, output: Path, *, shard_size: int) -> Plan:
+def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float | None = None) -> Plan:
     """Seal all movies that are new, or whose file was replaced, into new shards.
 
     Parameters
     ----------
     source : str or Path
-        Micrographs STAR of a RELION job; may have grown since the last time.
+        As `sources.read_source` takes it; may have grown since the last time.
     output : Path
         Output folder of the session.
     shard_size : int
         Movies per shard at most.
+    pixel_size : float, optional
+        In Å/px, where the source does not say it.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def plan(source: str | Path, output: Path, *, shard_size: int) -> Plan:
         When the source has other columns than the shards sealed before.
     """
     with _locked(output / "plan" / "lock"):
-        micrographs = read_source(source)
+        micrographs = read_source(source, pixel_size=pixel_size, output=str(output))
         journal = _read_journal(output)
         added = _new_rows(micrographs, journal)
         shards = sealed_shards(output)
@@ -96,7 +97,7 @@ def plan(source: str | Path, output: Path, *, shard_size: int) -> Plan:
         for start in range(0, len(added), shard_size):
             shard = f"{int(shards[-1]) + 1 if shards else 1:06d}"
             rows = added[start : start + shard_size]
-            table = Table.from_rows(rows).without(*_ONLY_IN_JOURNAL)
+            table = Table.from_rows([_without_journal(row) for row in rows])
             with sealed_path(shard_file(output, shard)) as candidate:
                 write_micrographs(candidate, Micrographs(micrographs.optics, table))
             shards.append(shard)
@@ -120,14 +121,16 @@ def _new_rows(source: Micrographs, journal: Mapping[str, Row]) -> list[dict[str,
     new = []
     for row in source.table.rows():
         known = journal.get(row["rlnMicrographName"], {})
-        movie = known.get("rlnMicrographMovieName") or _movie_of(row)
-        files = (movie, row["rlnMicrographMetadata"])
+        files = files_of(row)
+        if "rlnMicrographMetadata" in row:
+            row = row | {"rlnMicrographMovieName": known.get("rlnMicrographMovieName") or _movie_of(row)}
+            files = (row["rlnMicrographMovieName"], row["rlnMicrographMetadata"])
         changed = modified(*files)
         if changed != MISSING and changed == known.get("cryopairModified"):
             continue
         now = fingerprint(*files)
         if now != known.get("cryopairFingerprint"):
-            new.append(row | {"rlnMicrographMovieName": movie, "cryopairFingerprint": now, "cryopairModified": changed})
+            new.append(row | {"cryopairFingerprint": now, "cryopairModified": changed})
     return new
 
 
@@ -148,19 +151,25 @@ def _read_journal(output: Path) -> dict[str, dict[str, str]]:
     last = max((entry["cryopairShard"] for entry in journal.values()), default="")
     for shard in sealed_shards(output):
         if shard > last:
-            rows = read_micrographs(shard_file(output, shard)).table.rows()
-            _enter(journal, [row | dict.fromkeys(_ONLY_IN_JOURNAL, "") for row in rows], shard)
+            _enter(journal, list(read_list(shard_file(output, shard)).table.rows()), shard)
     return journal
 
 
 def _enter(journal: dict[str, dict[str, str]], rows: list[dict[str, str]], shard: str) -> None:
     for row in rows:
-        journal[row["rlnMicrographName"]] = {label: (row | {"cryopairShard": shard})[label] for label in _JOURNAL}
+        entry = row | {"cryopairShard": shard}
+        journal[row["rlnMicrographName"]] = {label: entry.get(label, "") for label in _JOURNAL}
+
+
+def _without_journal(row: Row) -> dict[str, str]:
+    """Return what a shard says of a micrograph: the movie only where no motion STAR names it."""
+    hidden = {"cryopairModified"} | ({"rlnMicrographMovieName"} if "rlnMicrographMetadata" in row else set())
+    return {label: value for label, value in row.items() if label not in hidden}
 
 
 def _check_columns(source: str | Path, row: Row, shard: Path) -> None:
     """Refuse to mix, say, micrographs with and without CTF: their lists could not be joined."""
-    new, old = set(row) - set(_ONLY_IN_JOURNAL), set(read_micrographs(shard).table.labels)
+    new, old = set(_without_journal(row)), set(read_list(shard).table.labels)
     if new != old:
         raise UsageError(
             f"{source}: has other columns than the movies planned before ({', '.join(sorted(new ^ old))}). "

@@ -1,12 +1,13 @@
 """Versions of the stages' algorithms.
 
-A stage's version is part of its rule's parameters (and the first three, of the model's id). Raise it when
-the same input would give other results, so that the stage and what follows from it run again; Snakemake
+A stage's version is part of its rule's parameters (and those of halves, freeze and train, of the model's id). Raise
+it when the same input would give other results, so that the stage and what follows from it run again; Snakemake
 cannot see changes inside the package.
 """
 
 VERSIONS = {
-    "halves": 1,
+    "align": 1,
+    "halves": 2,
     "freeze": 2,
     "train": 3,
     "denoise": 2,

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..config import Config, parse_config
 from ..errors import UsageError
 from ..formats.star import read_star
-from ..sources import read_source
-from .plan import Plan, new_movies, plan, sealed_shards, shard_length
+from ..micrographs import Micrographs, read_list
+from ..sources import Kind, kind_of, read_source
+from .plan import Plan, new_movies, plan, sealed_shards, shard_file, shard_length
 from .versions import VERSIONS
 
 
@@ -56,11 +58,45 @@ class Session:
             )
         return session
 
+    # -- the source -----------------------------------------------------------------------------
+
+    def source(self) -> Micrographs:
+        """Read the source as it is now."""
+        return read_source(self.config.source, pixel_size=self.config.acquisition.pixel_size, output=self.output)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What the source holds, as the first sealed shard shows; before there is one, the source itself.
+
+        Raises
+        ------
+        UsageError
+            When micrographs cannot be trained on and no model is given.
+        """
+        shards = self.shards()
+        kind = kind_of(read_list(shard_file(Path(self.output), shards[0])).table if shards else self.source().table)
+        if kind is Kind.SINGLE and self.trains:
+            raise UsageError(
+                f"{self.config.source}: holds micrographs with neither movies nor halves, and only an existing model "
+                "can be applied to those: set 'denoising.model'. To train one, give the movies, or halves made of them."
+            )
+        return kind
+
+    @property
+    def summable(self) -> str:
+        """Folder of the tables that half-sums are made from: of raw movies, those that have been aligned."""
+        return "motion" if self.kind is Kind.RAW else "plan/shards"
+
     # -- shards ---------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
         """Take in new movies; return all sealed shards and how many movies are new."""
-        return plan(self.config.source, Path(self.output), shard_size=self.config.shards.size)
+        return plan(
+            self.config.source,
+            Path(self.output),
+            shard_size=self.config.shards.size,
+            pixel_size=self.config.acquisition.pixel_size,
+        )
 
     def shards(self) -> list[str]:
         """Return the names of the sealed shards."""
@@ -68,7 +104,7 @@ class Session:
 
     def unplanned(self) -> int:
         """Return how many movies the next pass would take in; writes nothing."""
-        return new_movies(read_source(self.config.source), Path(self.output))
+        return new_movies(self.source(), Path(self.output))
 
     # -- the model ------------------------------------------------------------------------------
 
@@ -79,11 +115,13 @@ class Session:
         Another setting makes another id, so that models and training sets never change, and the old ones
         stay.
         """
-        decides = {
+        decides: dict[str, object] = {
             "halves": self.config.halves.model_dump(),
             "training": self.config.training.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
         }
+        if self.kind is Kind.RAW:
+            decides |= {"alignment": self.align_options, "version of align": VERSIONS["align"]}
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         return f"{self.config.training.name}-{digest[:8]}"
 
@@ -153,6 +191,17 @@ class Session:
         return [f"{self.output}/{name}" for name in names]
 
     # -- options of commands --------------------------------------------------------------------
+
+    @property
+    def align_options(self) -> list[str]:
+        """Options of ``cryopair align``."""
+        acquisition, alignment = self.config.acquisition, self.config.alignment
+        values = acquisition.model_dump() | alignment.model_dump()
+        if values["eer_grouping"] is None:
+            values["eer_upsampling"] = None
+        given = {name: value for name, value in values.items() if value is not None}
+        options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        return [*options, "--dose-weighting" if self.config.halves.dose_weighting else "--no-dose-weighting"]
 
     @property
     def extraction_options(self) -> str:

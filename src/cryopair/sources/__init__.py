@@ -1,6 +1,7 @@
-"""Where movies and their motion come from: everything arrives as one list of micrographs with motion."""
+"""Where movies and their motion come from: everything arrives as one list of micrographs."""
 
-from .relion import read_source
+from .kinds import Kind, files_of, kind_of
+from .recognise import read_source
 from .summary import Summary, summarise
 
-__all__ = ["Summary", "read_source", "summarise"]
+__all__ = ["Kind", "Summary", "files_of", "kind_of", "read_source", "summarise"]

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import CryopairError
+from ..formats.movies import EER_SUFFIXES, EerRendering, open_movie
 from ..micrographs import Micrographs
 from ..motion.model import Motion, read_motion
+from .kinds import Kind, files_of, kind_of
 
 _SAMPLE = 20
+_RAW_EER = EerRendering(grouping=1, upsampling=1)
 
 
 @dataclass(frozen=True)
@@ -19,33 +22,42 @@ class Summary:
 
     Attributes
     ----------
+    kind : Kind
+        What is known of each micrograph.
     micrographs : int
         How many there are.
+    files : str
+        What the first file is, where there is no motion to tell.
     motions : list of Motion
         Of some of them, evenly spread.
     problems : list of str
         Messages about those that could not be read.
     optics_groups : list of str
         Names.
-    pixel_size : float
-        Of the micrographs of the first optics group, in Å/px.
+    pixel_size : float or None
+        Of the micrographs of the first optics group, in Å/px; None for raw movies.
     dose_weighting : bool or None
         Whether the micrographs are dose-weighted; None when nothing tells.
     has_ctf : bool
         Whether the micrographs carry a defocus.
     """
 
+    kind: Kind
     micrographs: int
+    files: str
     motions: list[Motion]
     problems: list[str]
     optics_groups: list[str]
-    pixel_size: float
+    pixel_size: float | None
     dose_weighting: bool | None
     has_ctf: bool
 
     def lines(self) -> list[str]:
         """Describe the source, one fact a line."""
-        lines = [f"micrographs     {self.micrographs}, {self.pixel_size:g} Å/px{', with CTF' * self.has_ctf}"]
+        size = f", {self.pixel_size:g} Å/px" if self.pixel_size else ""
+        lines = [f"micrographs     {self.micrographs}{size}{', with CTF' * self.has_ctf}: {self.kind.value}"]
+        if self.files:
+            lines.append(f"files           {self.files}")
         if self.motions:
             first = self.motions[0]
             lines += [
@@ -58,24 +70,25 @@ class Summary:
                 f"gain            {', '.join(sorted({m.gain or 'none' for m in self.motions}))}",
                 f"motion          {self._motion_model()}",
             ]
-        weighted = {True: "yes", False: "no", None: "not known, taken as yes"}[self.dose_weighting]
-        lines += [
-            f"dose weighting  {weighted}",
-            f"optics groups   {len(self.optics_groups)}: {', '.join(self.optics_groups)}",
-        ]
+        if self.kind is Kind.MOTION:
+            weighted = {True: "yes", False: "no", None: "not known, taken as yes"}[self.dose_weighting]
+            lines.append(f"dose weighting  {weighted}")
+        lines.append(f"optics groups   {len(self.optics_groups)}: {', '.join(self.optics_groups)}")
         return lines + [f"problem         {problem}" for problem in self.problems]
 
     def _motion_model(self) -> str:
         local = sum(m.local_coefficients is not None for m in self.motions)
         if local == len(self.motions):
             return "global shifts and local model"
+        if local == 0 and any(m.local_motion_lost for m in self.motions):
+            return "global shifts only; local motion was observed, but no model of it is in the files (MotionCor2)"
         if local == 0:
             return "global shifts only"
         return f"global shifts; local model for {local} of the {len(self.motions)} looked at"
 
 
 def summarise(source: Micrographs, *, root: Path = Path()) -> Summary:
-    """Look at a source: its tables, its job's settings and up to twenty of its motion STARs.
+    """Look at a source: its tables, its job's settings, and up to twenty of its motion STARs or its first file.
 
     Parameters
     ----------
@@ -84,9 +97,15 @@ def summarise(source: Micrographs, *, root: Path = Path()) -> Summary:
     root : Path
         Project folder.
     """
-    table = source.table
-    motions, problems = [], []
-    for index in range(0, len(table), max(len(table) // _SAMPLE, 1)):
+    table, kind = source.table, kind_of(source.table)
+    motions: list[Motion] = []
+    files, problems = "", []
+    if kind is not Kind.MOTION:
+        try:
+            files = _described(files_of(table.row(0)), root)
+        except CryopairError as error:
+            problems.append(str(error))
+    for index in range(0, len(table), max(len(table) // _SAMPLE, 1)) if kind is Kind.MOTION else ():
         try:
             motion = read_motion(root / table["rlnMicrographMetadata"][index])
             motions.append(motion)
@@ -96,14 +115,26 @@ def summarise(source: Micrographs, *, root: Path = Path()) -> Summary:
             problems.append(str(error))
     optics = source.optics
     return Summary(
+        kind=kind,
         micrographs=len(table),
+        files=files,
         motions=motions,
         problems=problems,
         optics_groups=optics["rlnOpticsGroupName"] if "rlnOpticsGroupName" in optics else optics["rlnOpticsGroup"],
-        pixel_size=float(optics["rlnMicrographPixelSize"][0]),
-        dose_weighting=_dose_weighting(source, root),
+        pixel_size=float(optics["rlnMicrographPixelSize"][0]) if "rlnMicrographPixelSize" in optics else None,
+        dose_weighting=_dose_weighting(source, root) if kind is Kind.MOTION else None,
         has_ctf="rlnDefocusU" in table,
     )
+
+
+def _described(files: tuple[str, ...], root: Path) -> str:
+    """Say what the first files are."""
+    path = root / files[0]
+    with open_movie(path, eer=_RAW_EER) as movie:
+        frames, height, width = movie.shape
+    images = f"{frames} {'raw frames' if path.suffix.lower() in EER_SUFFIXES else 'frames'} of " if frames > 1 else ""
+    others = f" and {', '.join(files[1:])}" if files[1:] else ""
+    return f"{images}{width} x {height} px, e.g. {files[0]}{others}"
 
 
 def _dose_weighting(source: Micrographs, root: Path) -> bool | None:

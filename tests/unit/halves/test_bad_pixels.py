@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-import mrcfile
 import numpy as np
 import pytest
 
 from cryopair.errors import BadFileError
+from cryopair.formats.movies import EerRendering
+from cryopair.halves.bad_lines import BadLines
 from cryopair.halves.bad_pixels import BadPixels, find_bad_pixels
 from cryopair.motion.model import Motion
 
@@ -89,17 +90,22 @@ def test_hot_pixels_defects_and_zero_gain_are_all_bad(tmp_path: Path) -> None:
     assert len(found) == 1 + 2 + 4 + 1
 
 
-def test_defect_maps_are_read(tmp_path: Path) -> None:
-    image = np.zeros((20, 30), np.float32)
-    image[2, 3:6] = 1
-    with mrcfile.new(tmp_path / "defects.mrc") as file:
-        file.set_data(image)
-    assert len(find_bad_pixels(motion(defects="defects.mrc"), None, tmp_path)) == 3
+def test_bad_lines_are_bad_pixels() -> None:
+    lines = BadLines(rows=(3,), columns=(0, 29))
+    assert len(find_bad_pixels(motion(), None, Path(), lines=lines)) == 30 + 2 * 19
 
 
-def test_bad_lists_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "defects.txt").write_text("3 4\n")
-    with pytest.raises(BadFileError, match=r"line 1 is '3 4'; expected 'x y width height'"):
-        find_bad_pixels(motion(defects="defects.txt"), None, tmp_path)
+def test_eer_looks_farther_for_neighbours() -> None:
+    """RELION's window is 9 x 9 there, so the middle of a 7 x 7 defect still gets a neighbour's value."""
+    hot = np.stack(np.meshgrid(np.arange(10, 17), np.arange(5, 12)), axis=-1).reshape(-1, 2)
+    frame = np.arange(600, dtype=np.float32).reshape(20, 30)
+    before = frame.copy()
+    find_bad_pixels(motion(hot_pixels=hot, eer=EerRendering(grouping=20, upsampling=1)), None, Path()).replace(frame)
+    assert np.isin(frame[5:12, 10:17], before).all()
+    row, column = divmod(int(frame[8, 13]), 30)
+    assert max(abs(row - 8), abs(column - 13)) == 4
+
+
+def test_hot_pixels_outside_the_frame_are_refused() -> None:
     with pytest.raises(BadFileError, match="hot pixels listed outside the frame"):
-        find_bad_pixels(motion(hot_pixels=np.array([[30, 0]])), None, tmp_path)
+        find_bad_pixels(motion(hot_pixels=np.array([[30, 0]])), None, Path())

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from cryopair.errors import BadFileError
+from cryopair.formats.movies import EerRendering
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.motion.model import Motion, read_motion, write_motion
 
 RNG = np.random.default_rng(0)
+DATA = Path(__file__).parents[2] / "data" / "motion"
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
@@ -111,6 +113,113 @@ def test_another_star_file_is_refused(tmp_path: Path) -> None:
         read_motion(tmp_path / "a.star")
 
 
+def test_sizes_and_scales_must_be_positive(tmp_path: Path, motion: Motion) -> None:
+    path = tmp_path / "a.star"
+    write_motion(path, motion)
+    for label, value in (("MicrographBinning", "0.0"), ("ImageSizeX", "-5"), ("MicrographOriginalPixelSize", "nan")):
+        blocks = read_star(path)
+        blocks["general"][f"rln{label}"] = [value]
+        write_star(tmp_path / "b.star", blocks, lists=("general",))
+        with pytest.raises(BadFileError, match=f"gives _rln{label} {value}; expected a number above 0"):
+            read_motion(tmp_path / "b.star")
+
+
+def test_a_gap_in_the_shifts_is_refused(tmp_path: Path, motion: Motion) -> None:
+    shifts = motion.global_shifts.copy()
+    shifts[2] = np.nan
+    write_motion(tmp_path / "a.star", replace(motion, global_shifts=shifts))
+    with pytest.raises(BadFileError, match="gives no shift of frame 3; expected shifts without a gap"):
+        read_motion(tmp_path / "a.star")
+
+
+EER = """
+# version 50001
+
+data_general
+
+_rlnImageSizeX                                     4096
+_rlnImageSizeY                                     4096
+_rlnImageSizeZ                                        2
+_rlnMicrographMovieName                    frames/a.eer
+_rlnMicrographGainName                     frames/a.gain
+_rlnMicrographDefectFile                   frames/defects.txt
+_rlnMicrographBinning                          1.000000
+_rlnMicrographOriginalPixelSize                0.735000
+_rlnMicrographDoseRate                         0.812500
+_rlnMicrographPreExposure                      3.000000
+_rlnVoltage                                  300.000000
+_rlnMicrographStartFrame                              1
+_rlnEERUpsampling                                     1
+_rlnEERGrouping                                      32
+_rlnMotionModelVersion                                0
+
+
+# version 50001
+
+data_global_shift
+
+loop_
+_rlnMicrographFrameNumber #1
+_rlnMicrographShiftX #2
+_rlnMicrographShiftY #3
+           1     0.000000     0.000000
+           2     0.769999     -0.50667
+"""
+# What the wrapper of MotionCor2 leaves: the shifts of the patches, but no model of them.
+PATCHES = """
+# version 30001
+
+data_local_shift
+
+loop_
+_rlnMicrographFrameNumber #1
+_rlnCoordinateX #2
+_rlnCoordinateY #3
+_rlnMicrographShiftX #4
+_rlnMicrographShiftY #5
+           1   371.000000   384.000000     0.000000     0.000000
+           2   371.000000   384.000000     0.130000     -0.22000
+"""
+
+
+def test_eer(tmp_path: Path) -> None:
+    path = tmp_path / "a.star"
+    path.write_text(EER)
+    motion = read_motion(path)
+    assert_fields(path, motion)
+    assert motion.eer == EerRendering(grouping=32, upsampling=1)
+    assert not motion.local_motion_lost
+    write_motion(tmp_path / "b.star", motion)
+    assert_equal(read_motion(tmp_path / "b.star"), motion)
+    assert list(read_star(tmp_path / "b.star")["general"].labels) == list(read_star(path)["general"].labels)
+    path.write_text(EER.replace("_rlnEERGrouping                                      32\n", ""))
+    with pytest.raises(BadFileError, match="gives _rlnEERUpsampling alone; expected _rlnEERGrouping and"):
+        read_motion(path)
+
+
+def test_patches_without_a_model(tmp_path: Path) -> None:
+    (tmp_path / "a.star").write_text(EER + PATCHES)
+    motion = read_motion(tmp_path / "a.star")
+    assert motion.local_coefficients is None
+    assert motion.local_motion_lost
+
+
+@pytest.mark.parametrize(
+    ("name", "early", "used"),
+    [("binned", True, range(12)), ("binned_late", False, range(12)), ("frames_3_to_10", True, range(2, 10))],
+)
+def test_files_of_relion(name: str, early: bool, used: range) -> None:
+    """As RELION 3.1.3 wrote them for the movies of tests/interop."""
+    path = DATA / f"relion_3.1.3_{name}.star"
+    motion = read_motion(path)
+    assert_fields(path, motion)
+    assert motion.early_binning is early
+    assert motion.used_frames == used
+    assert motion.first_frame == used[0] + 1
+    assert motion.local_coefficients is not None
+    assert len(motion.hot_pixels)
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the collection of real STAR files is not beside this checkout")
 def test_real_files() -> None:
     """Every field of every real motion STAR, compared with the file's own text."""
@@ -120,12 +229,41 @@ def test_real_files() -> None:
     assert len(paths) == 26
     for path in paths:
         motion = read_motion(path)
-        words = [line.split() for line in path.read_text().splitlines()]
-        general = {line[0]: line[1] for line in words if len(line) == 2 and line[0].startswith("_rln")}
-        assert motion.movie == general["_rlnMicrographMovieName"]
-        assert motion.width == int(general["_rlnImageSizeX"])
-        assert motion.frames == int(general["_rlnImageSizeZ"]) == len(motion.global_shifts)
-        assert motion.dose_per_frame == float(general["_rlnMicrographDoseRate"])
-        assert (motion.local_coefficients is None) == (general["_rlnMotionModelVersion"] == "0")
+        assert_fields(path, motion)
         assert not motion.global_shifts[0].any()
         assert motion.used_frames == range(motion.frames)
+        assert not motion.local_motion_lost
+
+
+def assert_fields(path: Path, motion: Motion) -> None:
+    """Compare with the words of the file, block by block."""
+    blocks: dict[str, list[list[str]]] = {}
+    for line in path.read_text().splitlines():
+        if line.startswith("data_"):
+            blocks[line.strip()] = rows = []
+        elif line.strip() and not line.startswith(("#", "loop_")):
+            rows.append(line.split())
+    general = {words[0].removeprefix("_rln"): words[1] for words in blocks["data_general"]}
+    tables = {name: [row for row in rows if row[0][0] != "_"] for name, rows in blocks.items()}
+
+    assert motion.movie == general["MicrographMovieName"]
+    assert motion.gain == general.get("MicrographGainName")
+    assert motion.defects == general.get("MicrographDefectFile")
+    assert (motion.width, motion.height) == (int(general["ImageSizeX"]), int(general["ImageSizeY"]))
+    assert motion.frames == int(general["ImageSizeZ"]) == len(motion.global_shifts)
+    assert motion.binning == float(general["MicrographBinning"])
+    assert motion.pixel_size == float(general["MicrographOriginalPixelSize"])
+    assert motion.dose_per_frame == float(general["MicrographDoseRate"])
+    assert motion.pre_exposure == float(general["MicrographPreExposure"])
+    assert motion.voltage == float(general["Voltage"])
+    assert motion.first_frame == int(general["MicrographStartFrame"])
+    assert (motion.eer is None) == ("EERGrouping" not in general)
+    shifts = np.where(np.isnan(motion.global_shifts), -9999, motion.global_shifts)
+    assert shifts.tolist() == [[float(x), float(y)] for _, x, y in tables["data_global_shift"]]
+    assert (motion.local_coefficients is None) == (general["MotionModelVersion"] == "0")
+    if motion.local_coefficients is not None:
+        stored = [float(value) for _, value in tables["data_local_motion_model"]]
+        assert motion.local_coefficients.reshape(-1).tolist() == stored
+        assert motion.local_coefficients[1, 5, 2] == stored[35]
+    hot_pixels = [[float(x), float(y)] for x, y in tables.get("data_hot_pixels", [])]
+    assert motion.hot_pixels.tolist() == hot_pixels

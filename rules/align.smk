@@ -1,0 +1,24 @@
+rule align:
+    input:
+        f"{OUT}/plan/shards/{{shard}}.star",
+    output:
+        f"{OUT}/motion/{{shard}}.star",
+    log:
+        f"{OUT}/logs/align/{{shard}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/align/{{shard}}.tsv"
+    conda:
+        "../envs/cryopair.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=480,
+    params:
+        version=VERSIONS["align"],
+        folder=subpath(output[0], parent=True),
+        options=session.align_options,
+    message:
+        "Aligning the movies of shard {wildcards.shard}"
+    shell:
+        "cryopair align --star {input:q} --out {params.folder:q} --table {output:q} {params.options:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,75 @@
+"""Halves that another program made: MotionCor2 and 3, RELION 5, Warp."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import BadFileError
+from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
+from ..micrographs import Micrographs, Row
+from .checks import check_fit, check_unchanged
+
+_PIXEL_SIZE_TOLERANCE = 0.01  # relative: programs round it
+
+
+def check_given_halves(micrographs: Micrographs, row: Row, *, out: Path) -> dict[str, object]:
+    """Check a pair of halves, and write their sum where the source has none.
+
+    Parameters
+    ----------
+    micrographs : Micrographs
+        The list that the row is of.
+    row : mapping of str to str
+        With ``rlnMicrographNameEven``, ``rlnMicrographNameOdd``, and ``rlnMicrographName``: a micrograph of the
+        source, or one in `out` that is to be written.
+    out : Path
+        Folder of the stage.
+
+    Returns
+    -------
+    dict
+        The values of `stage.COLUMNS`.
+
+    Raises
+    ------
+    BadFileError
+        When a file is missing or damaged, or sizes or pixel sizes differ.
+    CryopairError
+        When the halves do not belong together.
+    """
+    even_name, odd_name, name = (row[f"rlnMicrographName{which}"] for which in ("Even", "Odd", ""))
+    check_unchanged(row, even_name, odd_name)
+    even, odd = read_mrc(even_name), read_mrc(odd_name)
+    _check_same_shape(odd_name, odd.shape, even_name, even.shape)
+    _check_pixel_size(even_name, micrographs.pixel_size(row))
+    if Path(name).is_relative_to(out):
+        raw = even + odd
+        write_mrc(name, raw, pixel_size=micrographs.pixel_size(row))
+    else:
+        raw = read_mrc(name)
+        _check_same_shape(name, raw.shape, even_name, even.shape)
+    between, with_raw = check_fit(even, odd, raw, what=f"{name}: {even_name} and {odd_name}")
+    return {
+        "rlnMicrographNameEven": even_name,
+        "rlnMicrographNameOdd": odd_name,
+        "cryopairCorrelationEvenOdd": between,
+        "cryopairCorrelationRaw": with_raw,
+    }
+
+
+def _check_same_shape(name: str, shape: tuple[int, ...], other: str, expected: tuple[int, ...]) -> None:
+    if shape != expected:
+        raise BadFileError(
+            name, f"has {shape[1]} x {shape[0]} px", expected=f"{expected[1]} x {expected[0]} px, as {other} has"
+        )
+
+
+def _check_pixel_size(name: str, expected: float) -> None:
+    found = read_mrc_info(name).pixel_size
+    if found and abs(found - expected) > _PIXEL_SIZE_TOLERANCE * expected:
+        raise BadFileError(
+            name,
+            f"has {found:g} Å/px",
+            expected=f"{expected:g} Å/px, as the first one",
+            fix="Process data of different pixel sizes apart, each with an 'output:' of its own.",
+        )

@@ -1,0 +1,176 @@
+"""The stage ``align``: raw movies to micrographs with motion, as a MotionCorr job of RELION makes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ..errors import BadFileError, UsageError
+from ..formats.fingerprint import MISSING, fingerprint
+from ..formats.mrc import write_mrc
+from ..halves.sums import sum_halves
+from ..micrographs import Micrographs, Row, mirrored, process
+from .acquisition import Acquisition
+from .estimate import Paths, estimate_global, estimate_local
+from .frames import read_frames
+from .model import Motion, write_motion
+
+COLUMNS = (
+    "rlnMicrographName",
+    "rlnMicrographMetadata",
+    "rlnAccumMotionTotal",
+    "rlnAccumMotionEarly",
+    "rlnAccumMotionLate",
+)
+_EARLY_DOSE = 4.0  # e/Å²: RELION's --dose_motionstats_cutoff
+
+Extent = Literal["none", "global", "patch"]
+
+
+def align_movie(
+    motion: Motion, *, extent: Extent, root: str | Path = ".", device: torch.device | str = "cpu"
+) -> Motion:
+    """Find how the specimen moved in a movie.
+
+    Parameters
+    ----------
+    motion : Motion
+        The movie; its shifts only say which frames are used.
+    extent : str
+        ``none`` for frames that are aligned already, ``global`` for shifts of whole frames, ``patch`` for local
+        motion too.
+    root : str or Path
+        Project folder, to which the paths in `motion` are relative.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    Motion
+        With shifts, local model and hot pixels.
+
+    Raises
+    ------
+    BadFileError
+        When the movie, the gain or the defect file cannot be read, or they do not fit each other.
+    """
+    frames, motion = read_frames(motion, root=Path(root), device=torch.device(device))
+    if extent == "none":
+        return motion
+    numbers = np.arange(len(motion.used_frames), dtype=np.float64)
+    doses = motion.pre_exposure + motion.dose_per_frame * numbers
+    paths = estimate_global(frames, doses)
+    if extent == "patch":
+        paths = estimate_local(frames, doses, paths)
+    return _with_paths(motion, paths)
+
+
+def align_micrographs(
+    movies: Micrographs,
+    acquisition: Acquisition,
+    *,
+    out: Path,
+    extent: Extent = "patch",
+    dose_weighting: bool = True,
+    device: torch.device | str = "cpu",
+) -> Micrographs:
+    """Align movies and write their motion STARs and micrographs.
+
+    Parameters
+    ----------
+    movies : Micrographs
+        With ``rlnMicrographMovieName``. Failures are named by ``rlnMicrographName``, which may be the movie's.
+    acquisition : Acquisition
+        How they were recorded.
+    out : Path
+        Folder for the results, relative to the project: ``<movie>.star`` and ``<movie>.mrc``.
+    extent : str
+        See `align_movie`.
+    dose_weighting : bool
+        Whether micrographs are dose-weighted sums.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    Micrographs
+        With `COLUMNS`, as in ``corrected_micrographs.star``; movies that are missing or damaged failed.
+
+    Raises
+    ------
+    UsageError
+        When settings are missing or contradict the movies' table, or it lists no movies.
+    """
+    if "rlnMicrographMovieName" not in movies.table:
+        raise UsageError(
+            "the list names no movies (_rlnMicrographMovieName). Micrographs that RELION has aligned need no other "
+            "alignment: give them to 'cryopair halves'."
+        )
+    if dose_weighting and not acquisition.dose_per_frame > 0:
+        raise UsageError(
+            "acquisition: the dose per frame is not known, so frames cannot be dose-weighted. Give the dose, "
+            "or switch dose weighting off."
+        )
+    movies = Micrographs(acquisition.completed(movies.optics), movies.table, movies.failed)
+    recorded = acquisition.with_oriented_gain(out)
+
+    def align(row: Row) -> dict[str, object]:
+        movie = row["rlnMicrographMovieName"]
+        stem = out / mirrored(movie)
+        _check_unchanged(row)
+        still = recorded.still(row, movies.optics_row(row), root=Path())
+        motion = align_movie(still, extent=extent, device=device)
+        sums = sum_halves(motion, dose_weighting=dose_weighting, device=device)
+        star, micrograph = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ("star", "mrc"))
+        write_mrc(micrograph, sums.full, pixel_size=motion.micrograph_pixel_size)
+        write_motion(star, motion)
+        total, early = accumulated_motion(motion)
+        results = dict(zip(COLUMNS, (str(micrograph), str(star), total, early, total - early), strict=True))
+        if "cryopairFingerprint" in row:
+            results["cryopairFingerprint"] = fingerprint(movie, star)
+        return results
+
+    planned = ("cryopairFingerprint",) if "cryopairFingerprint" in movies.table else ()
+    return process(movies, "align", align, columns=COLUMNS + planned)
+
+
+def accumulated_motion(motion: Motion) -> tuple[float, float]:
+    """Return the length of the path of the whole frames in raw pixels: in all, and over the first 4 e/Å².
+
+    As RELION counts it: a step is early if the later of its frames, counted from 1 in the movie, is not beyond
+    ``(4 - pre-exposure) / dose per frame``.
+    """
+    used = motion.used_frames
+    steps = np.linalg.norm(np.diff(motion.global_shifts[used], axis=0), axis=1)
+    if motion.dose_per_frame <= 0:
+        return float(steps.sum()), 0.0
+    early = np.array(used[1:]) + 1 <= (_EARLY_DOSE - motion.pre_exposure) / motion.dose_per_frame
+    return float(steps.sum()), float(steps[early].sum())
+
+
+def _with_paths(motion: Motion, paths: Paths) -> Motion:
+    """Store paths as RELION does: shifts in raw pixels, the local model in those of the micrograph."""
+    shifts = np.full((motion.frames, 2), np.nan)
+    shifts[motion.used_frames] = paths.shifts / motion.pixel_size
+    if not paths.local.any():
+        return replace(motion, global_shifts=shifts)
+    last = len(motion.used_frames) - 1
+    coefficients = np.zeros((2, 6, 3))  # the first of six terms is the constant in space
+    coefficients[:, 1:] = paths.local / last ** np.arange(1, 4) / motion.micrograph_pixel_size
+    return replace(motion, global_shifts=shifts, local_coefficients=coefficients, early_binning=True)
+
+
+def _check_unchanged(row: Row) -> None:
+    """Compare the movie with what the planner saw, if it did."""
+    movie = row["rlnMicrographMovieName"]
+    now = fingerprint(movie)
+    if now == MISSING:
+        raise BadFileError(movie, "no such file", expected="a movie", fix="Was it moved, or is a disk not mounted?")
+    if row.get("cryopairFingerprint", now) != now:
+        raise BadFileError(
+            movie, "has changed since it was planned", fix="Run again: the next pass takes in the new file."
+        )

@@ -1,0 +1,89 @@
+"""What a source is: a list of a program, a folder, or a pattern of file names."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path, PurePosixPath
+
+from ..errors import BadFileError, CryopairError, UsageError
+from ..micrographs import Micrographs, mirrored
+from .cryosparc import read_exposures
+from .files import read_files
+from .folders import list_in, pattern_in
+from .halves import HalfPattern, read_halves
+from .relion import read_list
+
+WAYS = (
+    "the STAR file of a RELION job, the job's folder, a folder of movies or halves, a pattern such as 'Movies/*.tif' "
+    "or '{even,odd}/*.mrc' in quotes, or a table of cryoSPARC (.cs)"
+)
+
+
+def read_source(source: str | Path, *, pixel_size: float | None = None, output: str = "cryopair") -> Micrographs:
+    """Read a source; it may grow between two calls.
+
+    Parameters
+    ----------
+    source : str or Path
+        STAR file of a RELION job or the job's folder; table of cryoSPARC; folder or pattern of files. Relative to
+        the working directory, the project.
+    pixel_size : float, optional
+        Of halves and micrographs whose headers do not have it, in Å/px.
+    output : str
+        Output folder of the session, where the sums of halves will be that have none.
+
+    Returns
+    -------
+    Micrographs
+        Of one of the kinds of `kinds.Kind`; each name is there once.
+
+    Raises
+    ------
+    BadFileError
+        When it cannot be read, or lists nothing.
+    UsageError
+        When it is none of these.
+    """
+    source = str(source)
+    path = Path(source)
+    if path.is_dir():
+        found = list_in(path) or pattern_in(path)
+        if found is None:
+            raise UsageError(f"{source}: holds no movies, halves or micrographs, and no list of them. Give {WAYS}.")
+        return read_source(found, pixel_size=pixel_size, output=output)
+    halves = HalfPattern.parse(source)
+    if halves is not None:
+        return _checked(source, read_halves(halves, pixel_size=pixel_size, output=output))
+    if glob.has_magic(source):
+        return _checked(source, read_files(source, pixel_size=pixel_size))
+    if path.suffix == ".star":
+        return _checked(source, read_list(path))
+    if path.suffix == ".cs":
+        return _checked(source, read_exposures(path))
+    if not path.exists():
+        raise BadFileError(path, "no such file or folder", expected=WAYS)
+    raise UsageError(f"{source}: is no list. Give {WAYS}.")
+
+
+def _checked(source: str, micrographs: Micrographs) -> Micrographs:
+    """Refuse a list that is empty or names a micrograph twice."""
+    names = micrographs.table["rlnMicrographName"]
+    if not names:
+        raise BadFileError(source, "lists no micrographs", fix="Has the job finished its first movies?")
+    below: dict[PurePosixPath | str, str] = {}
+    for name in names:
+        key = _place(name)
+        if key in below:
+            raise BadFileError(
+                source, f"names the micrograph {key} twice", expected="different names below the job folder"
+            )
+        below[key] = name
+    return micrographs
+
+
+def _place(name: str) -> PurePosixPath | str:
+    """Return where results of a micrograph will lie; a name that has no such place fails later, by itself."""
+    try:
+        return mirrored(name)
+    except CryopairError:
+        return name
