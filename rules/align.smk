@@ -15,7 +15,8 @@ rule align:
         runtime=480,
     params:
         version=VERSIONS["align"],
-        folder=subpath(output[0], parent=True),
+        # RELION takes paths from jobNNN/ on for a micrograph's own, and so finds its coordinates
+        folder=f"{OUT}/motion/job001",
         options=session.align_options,
     message:
         "Aligning the movies of shard {wildcards.shard}"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadFileError
 from ..formats.star import Table, read_star
 from ..motion.model import Motion, read_motion
+from ..sources.cryosparc import groups, is_of_micrographs, read_exposures, read_locations, read_table
 
 _NAMES = "rlnMicrographName", "rlnMicrographMovieName", "rlnImageName"
 
@@ -26,21 +26,16 @@ def describe_star(path: Path) -> list[tuple[str, str]]:
 
 
 def describe_cryosparc(path: Path) -> list[tuple[str, str]]:
-    """Describe a table of cryoSPARC; nothing in it is run.
-
-    Raises
-    ------
-    BadFileError
-        When it is no such table, or holds Python objects.
-    """
-    try:
-        table = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise BadFileError(path, f"is not a table of cryoSPARC ({error})") from None
-    if table.dtype.names is None:
-        raise BadFileError(path, f"holds an array of {table.dtype}", expected="a table of cryoSPARC")
-    groups = sorted({name.partition("/")[0] for name in table.dtype.names})
-    return [("cryoSPARC", f"{len(table)} rows"), ("groups", ", ".join(groups))]
+    """Describe a table of cryoSPARC; nothing in it is run."""
+    table = read_table(path)
+    lines = [("cryoSPARC", f"{len(table)} rows"), ("groups", ", ".join(groups(table)))]
+    if "location/micrograph_path" in (table.dtype.names or ()):
+        places = read_locations(path)
+        lines.append(("particles", f"{sum(map(len, places.values()))} on {len(places)} micrographs"))
+    elif is_of_micrographs(table):
+        micrographs = read_exposures(path)
+        lines += [("micrographs", str(len(micrographs.table))), *_describe_optics({"optics": micrographs.optics})]
+    return lines
 
 
 def _describe_motion(motion: Motion) -> list[tuple[str, str]]:

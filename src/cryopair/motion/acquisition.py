@@ -84,8 +84,8 @@ class Acquisition:
         if self.gain is None or not (self.gain_rotation or self.gain_flip):
             return self
         gain = orient_gain(read_reference(self.gain), rotation=self.gain_rotation, flip=self.gain_flip)
-        if is_falcon_gain(self.gain):
-            # As MRC it will be taken for a reference to divide by.
+        if self.eer is not None and is_falcon_gain(self.gain):
+            # As MRC it will be taken, with EER movies, for a reference to divide by.
             gain = np.divide(1, gain, out=np.zeros_like(gain), where=gain != 0)
         path = folder / "gain.mrc"
         write_mrc(path, gain, pixel_size=self.pixel_size or 1.0)

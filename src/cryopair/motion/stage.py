@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ..errors import BadFileError, UsageError
-from ..formats.fingerprint import MISSING, fingerprint
+from ..errors import UsageError
+from ..formats.fingerprint import fingerprint
 from ..formats.mrc import write_mrc
+from ..halves.checks import check_unchanged
 from ..halves.sums import sum_halves
 from ..micrographs import Micrographs, Row, mirrored, process
 from .acquisition import Acquisition
@@ -121,7 +122,7 @@ def align_micrographs(
     def align(row: Row) -> dict[str, object]:
         movie = row["rlnMicrographMovieName"]
         stem = out / mirrored(movie)
-        _check_unchanged(row)
+        check_unchanged(row, movie)
         still = recorded.still(row, movies.optics_row(row), root=Path())
         motion = align_movie(still, extent=extent, device=device)
         sums = sum_halves(motion, dose_weighting=dose_weighting, device=device)
@@ -162,15 +163,3 @@ def _with_paths(motion: Motion, paths: Paths) -> Motion:
     coefficients = np.zeros((2, 6, 3))  # the first of six terms is the constant in space
     coefficients[:, 1:] = paths.local / last ** np.arange(1, 4) / motion.micrograph_pixel_size
     return replace(motion, global_shifts=shifts, local_coefficients=coefficients, early_binning=True)
-
-
-def _check_unchanged(row: Row) -> None:
-    """Compare the movie with what the planner saw, if it did."""
-    movie = row["rlnMicrographMovieName"]
-    now = fingerprint(movie)
-    if now == MISSING:
-        raise BadFileError(movie, "no such file", expected="a movie", fix="Was it moved, or is a disk not mounted?")
-    if row.get("cryopairFingerprint", now) != now:
-        raise BadFileError(
-            movie, "has changed since it was planned", fix="Run again: the next pass takes in the new file."
-        )

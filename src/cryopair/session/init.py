@@ -126,6 +126,7 @@ def _next_steps(config: Config, config_path: Path, micrographs: Micrographs, sum
             "There are neither movies nor halves to train on: only an existing model can be applied. "
             "Set denoising.model to its folder."
         )
+        return lines
     missing = missing_acquisition(micrographs, config) if summary.kind is Kind.RAW else []
     if missing:
         lines.append(f"The files do not say the {' and '.join(_said(name) for name in missing)}: set in 'acquisition:'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import CryopairError
 from ..formats.atomic import write_text
 from ..formats.star import Table, read_star, write_star
-from ..micrographs import FAILED_LABELS, Micrographs, read_micrographs
+from ..micrographs import FAILED_LABELS, Micrographs, read_list, read_micrographs
 from ..particles.handoff import write_coordinate_files, write_coords_suffix
 from .plan import shard_file
 
@@ -32,7 +32,7 @@ class Shards:
         self.names = list(names)
         self._owner: dict[str, str] = {}
         for name in self.names:
-            for micrograph in read_micrographs(shard_file(output, name)).table["rlnMicrographName"]:
+            for micrograph in read_list(shard_file(output, name)).table["rlnMicrographName"]:
                 self._owner[micrograph] = name
 
     def __len__(self) -> int:

@@ -55,10 +55,8 @@ def read_exposures(path: str | Path) -> Micrographs:
         When the table holds no micrographs.
     """
     table = read_table(path)
-    image = next(
-        (name for name in _IMAGES if f"{name}/path" in _names(table) and f"{name}/psize_A" in _names(table)), None
-    )
-    if image is None or "blob/idx" in _names(table):
+    image = _image(table)
+    if image is None:
         raise BadFileError(
             path,
             f"has {', '.join(groups(table))}",
@@ -117,9 +115,22 @@ def read_locations(path: str | Path) -> dict[str, npt.NDArray[np.float64]]:
     return {name: np.array(places) for name, places in found.items()}
 
 
+def is_of_micrographs(table: npt.NDArray[np.void]) -> bool:
+    """Tell whether the rows are micrographs, and not particles."""
+    return _image(table) is not None
+
+
 def groups(table: npt.NDArray[np.void]) -> list[str]:
     """Return the groups of columns: ``blob`` for ``blob/path`` and ``blob/psize_A``."""
     return sorted({name.partition("/")[0] for name in _names(table)})
+
+
+def _image(table: npt.NDArray[np.void]) -> str | None:
+    """Return the group that holds the micrographs' images; particles, which are images of stacks, have none."""
+    names = _names(table)
+    if "blob/idx" in names:
+        return None
+    return next((name for name in _IMAGES if {f"{name}/path", f"{name}/psize_A"} <= set(names)), None)
 
 
 def _names(table: npt.NDArray[np.void]) -> Sequence[str]:

@@ -13,7 +13,7 @@ from ..formats.star import Table
 from ..micrographs import Micrographs
 
 _GROUP = "opticsGroup1"
-_TWINS = ("_DW", "_DWS", "_PS", "_noDW")
+_TWINS = ("_DW", "_DWS", "_PS", "_noDW", "_EVN", "_ODD")
 """Endings of what MotionCor2 and RELION write beside a micrograph."""
 
 
@@ -30,7 +30,8 @@ def read_files(pattern: str, *, pixel_size: float | None) -> Micrographs:
     Returns
     -------
     Micrographs
-        Sorted by name. Raw movies, or micrographs if the first file holds a single image.
+        Sorted by name. Raw movies; or micrographs if the first file holds a single image, with the motion STARs
+        that lie beside them.
 
     Raises
     ------
@@ -45,7 +46,11 @@ def read_files(pattern: str, *, pixel_size: float | None) -> Micrographs:
     if Path(names[0]).suffix.lower() in MRC_SUFFIXES and read_mrc_info(names[0]).shape[0] == 1:
         there = set(names)
         names = [name for name in names if not is_twin(name, there)]
-        return Micrographs(optics_of(names[0], pixel_size), _table(names))
+        micrographs = Micrographs(optics_of(names[0], pixel_size), _table(names))
+        motion = [str(PurePosixPath(name).with_suffix(".star")) for name in names]
+        if Path(motion[0]).is_file():  # the folder of a job, without its list
+            micrographs.table["rlnMicrographMetadata"] = motion
+        return micrographs
     table = _table(names)
     table["rlnMicrographMovieName"] = names
     return Micrographs(Table({"rlnOpticsGroupName": [_GROUP], "rlnOpticsGroup": [1]}), table)

@@ -95,14 +95,19 @@ def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) 
             expected=f"pairs whose names differ in '{pattern.even}' and '{pattern.odd}' only",
         )
     even, odd = zip(*pairs.values(), strict=True)
-    sums = [next((str(path) for path in _sums(name) if path.is_file()), f"{output}/halves/{name}") for name in pairs]
+    sums = [next((str(path) for path in _sums(name) if path.is_file()), sum_name(name, output)) for name in pairs]
     table = Table({"rlnMicrographName": sums, "rlnOpticsGroup": [1] * len(sums)})
     table["rlnMicrographNameEven"], table["rlnMicrographNameOdd"] = even, odd
     return Micrographs(optics_of(even[0], pixel_size), table)
 
 
+def sum_name(name: str, output: str) -> str:
+    """Return where the sum of halves is written that have none: below a ``jobNNN`` folder, as RELION has it."""
+    return f"{output}/halves/job001/{name}"
+
+
 def _common_name(before: str, after: str) -> str:
-    """Return the name of the sum: ``MC/a.mrc`` of ``MC/a_`` and ``.mrc``; ``mean/a.mrc`` of ``mean/`` and ``/a.mrc``."""
+    """Return the name of the sum: ``MC/a.mrc`` of ``MC/a_``, ``.mrc``; ``mean/a.mrc`` of ``mean/``, ``/a.mrc``."""
     path = PurePosixPath(before + after.lstrip("/") if before.endswith("/") or not before else before + after)
     return str(path.with_name(path.stem.rstrip("_-.") + path.suffix))
 

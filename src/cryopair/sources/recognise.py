@@ -11,6 +11,7 @@ from .cryosparc import read_exposures
 from .files import read_files
 from .folders import list_in, pattern_in
 from .halves import HalfPattern, read_halves
+from .kinds import Kind, kind_of
 from .relion import read_list
 
 WAYS = (
@@ -19,7 +20,7 @@ WAYS = (
 )
 
 
-def read_source(source: str | Path, *, pixel_size: float | None = None, output: str = "cryopair") -> Micrographs:
+def read_source(source: str | Path, *, pixel_size: float | None = None, output: str | None = None) -> Micrographs:
     """Read a source; it may grow between two calls.
 
     Parameters
@@ -29,8 +30,9 @@ def read_source(source: str | Path, *, pixel_size: float | None = None, output: 
         the working directory, the project.
     pixel_size : float, optional
         Of halves and micrographs whose headers do not have it, in Å/px.
-    output : str
-        Output folder of the session, where the sums of halves will be that have none.
+    output : str, optional
+        Output folder of the session, where the micrographs of raw movies will be, and the sums of halves that have
+        none.
 
     Returns
     -------
@@ -51,21 +53,41 @@ def read_source(source: str | Path, *, pixel_size: float | None = None, output: 
         if found is None:
             raise UsageError(f"{source}: holds no movies, halves or micrographs, and no list of them. Give {WAYS}.")
         return read_source(found, pixel_size=pixel_size, output=output)
+    micrographs = _read(source, pixel_size=pixel_size, output=output)
+    _check(source, micrographs)
+    if output is not None and kind_of(micrographs.table) is Kind.RAW:
+        _name_micrographs(micrographs, output)
+    return micrographs
+
+
+def _read(source: str, *, pixel_size: float | None, output: str | None) -> Micrographs:
+    path = Path(source)
     halves = HalfPattern.parse(source)
     if halves is not None:
-        return _checked(source, read_halves(halves, pixel_size=pixel_size, output=output))
+        return read_halves(halves, pixel_size=pixel_size, output=output or ".")
     if glob.has_magic(source):
-        return _checked(source, read_files(source, pixel_size=pixel_size))
+        return read_files(source, pixel_size=pixel_size)
     if path.suffix == ".star":
-        return _checked(source, read_list(path))
+        return read_list(path)
     if path.suffix == ".cs":
-        return _checked(source, read_exposures(path))
+        return read_exposures(path)
     if not path.exists():
         raise BadFileError(path, "no such file or folder", expected=WAYS)
     raise UsageError(f"{source}: is no list. Give {WAYS}.")
 
 
-def _checked(source: str, micrographs: Micrographs) -> Micrographs:
+def _name_micrographs(movies: Micrographs, output: str) -> None:
+    """Name the micrographs that the stage ``align`` will make of movies: below a ``jobNNN`` folder, as RELION's are."""
+    names = []
+    for movie in movies.table["rlnMicrographMovieName"]:
+        try:
+            names.append(f"{output}/motion/job001/{mirrored(movie)}.mrc")
+        except CryopairError:  # a path outside the project: it fails later, by name
+            names.append(movie)
+    movies.table["rlnMicrographName"] = names
+
+
+def _check(source: str, micrographs: Micrographs) -> None:
     """Refuse a list that is empty or names a micrograph twice."""
     names = micrographs.table["rlnMicrographName"]
     if not names:
@@ -78,7 +100,6 @@ def _checked(source: str, micrographs: Micrographs) -> Micrographs:
                 source, f"names the micrograph {key} twice", expected="different names below the job folder"
             )
         below[key] = name
-    return micrographs
 
 
 def _place(name: str) -> PurePosixPath | str:

@@ -188,7 +188,8 @@ def test_samples_show_a_half_what_is_made_of_it_and_the_other_half(manifest: Pat
 def test_memory_is_counted_before_anything_is_read(own_manifest: Path, tmp_path: Path) -> None:
     pairs = [replace(pair, shape=(400_000, 400_000)) for pair in read_manifest(own_manifest)]
     write_manifest(tmp_path / "huge.star", pairs)
-    with pytest.raises(UsageError, match=r"needs about \d{4}\.\d GB of memory, and the machine \(or this job\) has \d+\.\d GB free\."):
+    needed = r"needs about \d{4}\.\d GB of memory, and the machine \(or this job\) has \d+\.\d GB free\."
+    with pytest.raises(UsageError, match=needed):
         train(tmp_path / "huge.star", BRIEF, out=tmp_path / "model")
 
 

@@ -1,0 +1,88 @@
+"""Tables of cryoSPARC: real ones, and made-up ones with what the real ones lack."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryopair.errors import BadFileError
+from cryopair.formats.star import read_star
+from cryopair.sources import Kind, kind_of, read_source
+from cryopair.sources.cryosparc import read_exposures, read_locations, read_table
+
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "cryosparc"
+
+
+def write(path: Path, **columns: list) -> Path:
+    arrays = {name.replace("__", "/"): np.array(values) for name, values in columns.items()}
+    table = np.zeros(len(next(iter(arrays.values()))), [(n, a.dtype, a.shape[1:]) for n, a in arrays.items()])
+    for name, values in arrays.items():
+        table[name] = values
+    with path.open("wb") as stream:
+        np.save(stream, table)
+    return path
+
+
+def test_micrographs_with_their_optics_and_ctf(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.cs",
+        micrograph_blob__path=[b">J1/a.mrc", b"J1/b.mrc", b"J1/c.mrc"],
+        micrograph_blob__psize_A=[0.66, 0.66, 1.2],
+        ctf__accel_kv=[300.0] * 3,
+        ctf__cs_mm=[2.7] * 3,
+        ctf__amp_contrast=[0.1] * 3,
+        ctf__df1_A=[12000.0, 9000.0, 8000.0],
+        ctf__df2_A=[11000.0, 8900.0, 7900.0],
+        ctf__df_angle_rad=[np.pi / 6, 0.0, -np.pi / 4],
+    )
+    found = read_source(path)
+    assert kind_of(found.table) is Kind.SINGLE
+    assert found.table["rlnMicrographName"] == ["J1/a.mrc", "J1/b.mrc", "J1/c.mrc"]
+    assert found.table.ints("rlnOpticsGroup").tolist() == [1, 1, 2]
+    assert found.optics.floats("rlnMicrographPixelSize").tolist() == [0.66, 1.2]
+    assert found.optics.floats("rlnVoltage").tolist() == [300, 300]
+    assert found.table.floats("rlnDefocusU").tolist() == [12000, 9000, 8000]
+    np.testing.assert_allclose(found.table.floats("rlnDefocusAngle"), [30, 0, -45])
+
+
+def test_locations_are_in_pixels_of_the_micrograph(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "p.cs",
+        location__micrograph_path=[b"J1/a.mrc", b"J1/b.mrc", b"J1/a.mrc"],
+        location__micrograph_shape=[[4000, 6000]] * 3,
+        location__center_x_frac=[0.5, 0.25, 0.0],
+        location__center_y_frac=[0.25, 1.0, 0.5],
+    )
+    places = read_locations(path)
+    assert {name: where.tolist() for name, where in places.items()} == {
+        "J1/a.mrc": [[3000, 1000], [0, 2000]],
+        "J1/b.mrc": [[1500, 4000]],
+    }
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real tables are not beside this checkout")
+def test_defocus_and_angle_are_those_that_another_program_converted() -> None:
+    """The angle's sign and unit, too: pyem wrote the STAR file from the table."""
+    table = read_table(SHARED / "empiar_10076_7.cs")
+    star = read_star(SHARED / "empiar_10076_7.star")[""]
+    np.testing.assert_allclose(table["ctf/df1_A"], star.floats("rlnDefocusU"), atol=0.1)
+    np.testing.assert_allclose(table["ctf/df2_A"], star.floats("rlnDefocusV"), atol=0.1)
+    np.testing.assert_allclose(np.degrees(table["ctf/df_angle_rad"]), star.floats("rlnDefocusAngle"), atol=0.01)
+    with pytest.raises(BadFileError, match=r"has blob, ctf, uid; expected micrographs"):
+        read_exposures(SHARED / "empiar_10076_7.cs")
+
+
+def test_damaged_and_dangerous_tables_are_refused(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.cs", uid=[1, 2, 3], micrograph_blob__path=[b"a", b"b", b"c"]).read_bytes()
+    for size in (0, 5, 9, 60, len(whole) - 1):
+        (tmp_path / "cut.cs").write_bytes(whole[:size])
+        with pytest.raises(BadFileError, match=r"cut\.cs: is not a table of cryoSPARC"):
+            read_table(tmp_path / "cut.cs")
+    with (tmp_path / "b.cs").open("wb") as stream:
+        np.save(stream, np.array([{"run": "me"}], dtype=object), allow_pickle=True)
+    with pytest.raises(BadFileError, match=r"is not a table of cryoSPARC.*allow_pickle"):
+        read_table(tmp_path / "b.cs")
+    with (tmp_path / "c.cs").open("wb") as stream:
+        np.save(stream, np.ones((3, 3)))
+    with pytest.raises(BadFileError, match="holds an array of float64"):
+        read_table(tmp_path / "c.cs")
