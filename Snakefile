@@ -19,7 +19,6 @@ configfile: "config/config.yaml"
 
 try:
     session = Session.parse(config)
-    SUMMABLE = session.summable
 except CryopairError as error:
     raise WorkflowError(str(error))
 

@@ -12,10 +12,14 @@ def shards():
         and workflow.executor_plugin
         and not (workflow.dryrun or workflow.touch)
     )
+    waiting = 0
     try:
         if acts:
-            return session.plan().shards
-        waiting = session.unplanned() if workflow.is_main_process else 0
+            session.plan()
+        elif workflow.is_main_process:
+            waiting = session.unplanned()
+        if session.shards():
+            session.check_source()
     except CryopairError as error:
         raise WorkflowError(str(error))
     if waiting:

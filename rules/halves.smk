@@ -1,6 +1,6 @@
 rule halves:
     input:
-        f"{OUT}/{SUMMABLE}/{{shard}}.star",
+        lambda wildcards: f"{OUT}/{session.summable}/{wildcards.shard}.star",
     output:
         f"{OUT}/halves/{{shard}}.star",
     log:

@@ -60,7 +60,9 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
         return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
     output = Path(session.output)
     with _alone(output):
-        print("\n".join(_announce(session, cores, new=session.plan().added)), flush=True)
+        added = session.plan().added
+        session.check_source()
+        print("\n".join(_announce(session, cores, new=added)), flush=True)
         code, messages = follow(command, env=_environment(), log=output / "logs" / "run.log", output=output)
     if code:
         for message in messages or [f"snakemake stopped; see {output}/logs/run.log"]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, parse_config
+from ..config.sections import Acquisition, Alignment
 from ..errors import UsageError
 from ..formats.star import read_star
 from ..micrographs import Micrographs, read_list
@@ -66,21 +67,23 @@ class Session:
 
     @cached_property
     def kind(self) -> Kind:
-        """What the source holds, as the first sealed shard shows; before there is one, the source itself.
+        """What the source holds, as the first sealed shard shows; before there is one, the source itself."""
+        shards = self.shards()
+        return kind_of(read_list(shard_file(Path(self.output), shards[0])).table if shards else self.source().table)
+
+    def check_source(self) -> None:
+        """Make sure that what is asked for can be done with what the source holds.
 
         Raises
         ------
         UsageError
-            When micrographs cannot be trained on and no model is given.
+            When there is nothing to train on and no model is given.
         """
-        shards = self.shards()
-        kind = kind_of(read_list(shard_file(Path(self.output), shards[0])).table if shards else self.source().table)
-        if kind is Kind.SINGLE and self.trains:
+        if self.kind is Kind.SINGLE and self.trains:
             raise UsageError(
                 f"{self.config.source}: holds micrographs with neither movies nor halves, and only an existing model "
                 "can be applied to those: set 'denoising.model'. To train one, give the movies, or halves made of them."
             )
-        return kind
 
     @property
     def summable(self) -> str:
@@ -120,8 +123,8 @@ class Session:
             "training": self.config.training.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
         }
-        if self.kind is Kind.RAW:
-            decides |= {"alignment": self.align_options, "version of align": VERSIONS["align"]}
+        if self.config.acquisition != Acquisition() or self.config.alignment != Alignment():
+            decides |= {"align": self.align_options, "version of align": VERSIONS["align"]}
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         return f"{self.config.training.name}-{digest[:8]}"
 
