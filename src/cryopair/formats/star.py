@@ -174,7 +174,7 @@ def read_star(path: str | Path) -> dict[str, Table]:
     if not path.is_file():
         raise BadFileError(path, "no such file", expected="a STAR file")
     try:
-        document = gemmi.cif.read_string(path.read_text(encoding="utf-8"))
+        document = gemmi.cif.read_string(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RuntimeError, UnicodeDecodeError) as error:
         raise BadFileError(path, f"is not a STAR file ({error})") from None
     return {block.name.strip(): _read_block(block) for block in document}

@@ -33,14 +33,14 @@ def check(path: Path, content: bytes, message: str) -> None:
     """Open a file with this content and read it all, which must fail with one line that matches."""
     path.write_bytes(content)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with warnings.catch_warnings(), pytest.raises(BadFileError, match=message) as caught:
             warnings.simplefilter("error")
             with open_movie(path, eer=EerRendering(1, 1)) as movie:
                 for _ in movie.frames(range(movie.shape[0])):
                     pass
-        assert time.perf_counter() - started < SECONDS
+        assert time.process_time() - started < SECONDS
         assert tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
