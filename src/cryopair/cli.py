@@ -159,8 +159,8 @@ def halves(options: argparse.Namespace) -> int:
 
 def freeze(options: argparse.Namespace) -> int:
     """Choose the training set."""
-    from .denoiser.datasets import read_halves
-    from .denoiser.training_set import freeze_training_set, write_manifest
+    from .denoiser.training.datasets import read_halves
+    from .denoiser.training.training_set import freeze_training_set, write_manifest
 
     projects, tables = zip(*(read_halves(path) for path in options.star), strict=True)
     pairs = freeze_training_set(tables, max_pairs=options.pairs, seed=options.seed, projects=projects)
@@ -175,9 +175,8 @@ def train(options: argparse.Namespace) -> int:
     """Train a denoiser."""
     from functools import partial
 
-    from .denoiser import processes
     from .denoiser.model import load_model
-    from .denoiser.training import PIXEL_SIZE, TrainingSettings, train
+    from .denoiser.training import PIXEL_SIZE, TrainingSettings, processes, train
     from .device import choose_device
 
     device = choose_device(options.device)

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from ..denoiser.card import CARD, Card, read_card
-from ..denoiser.training_set import file_hash, read_manifest
+from ..denoiser.training.training_set import file_hash, read_manifest
 from ..formats.coordinates import read_coordinate_table
 from ..formats.star import Table, read_star
 from ..micrographs import Micrographs, Row, mirrored, read_micrographs

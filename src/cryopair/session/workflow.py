@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, parse_config
-from ..config.sections import Acquisition, Alignment
-from ..errors import UsageError
+from ..errors import CryopairError, UsageError
 from ..formats.star import read_star
 from ..micrographs import Micrographs, read_list
 from ..sources import Kind, kind_of, read_source
@@ -86,9 +85,17 @@ class Session:
             )
 
     @property
+    def aligns(self) -> bool:
+        """Whether movies are aligned here; not so as long as there is no source to tell."""
+        try:
+            return self.kind is Kind.RAW
+        except CryopairError:
+            return False
+
+    @property
     def summable(self) -> str:
         """Folder of the tables that half-sums are made from: of raw movies, those that have been aligned."""
-        return "motion" if self.kind is Kind.RAW else "plan/shards"
+        return "motion" if self.aligns else "plan/shards"
 
     # -- shards ---------------------------------------------------------------------------------
 
@@ -123,7 +130,7 @@ class Session:
             "training": self.config.training.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
         }
-        if self.config.acquisition != Acquisition() or self.config.alignment != Alignment():
+        if self.aligns:
             decides |= {"align": self.align_options, "version of align": VERSIONS["align"]}
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         return f"{self.config.training.name}-{digest[:8]}"

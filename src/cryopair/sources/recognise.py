@@ -46,8 +46,10 @@ def read_source(source: str | Path, *, pixel_size: float | None = None, output: 
     UsageError
         When it is none of these.
     """
-    source = str(source)
     path = Path(source)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())  # as RELION writes paths
+    source = str(path)
     if path.is_dir():
         found = list_in(path) or pattern_in(path)
         if found is None:

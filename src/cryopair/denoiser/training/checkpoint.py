@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from tqdm import tqdm
 
-from ..formats.atomic import atomic_path
+from ...formats.atomic import atomic_path
 from .processes import is_first
 
 CHECKPOINT = "checkpoint.safetensors"

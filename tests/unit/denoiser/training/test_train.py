@@ -12,14 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from cryopair.denoiser.memory import kept_per_pixel
 from cryopair.denoiser.model import load_model
 from cryopair.denoiser.networks.base import Network
 from cryopair.denoiser.networks.unet import UNet
-from cryopair.denoiser.pairs import open_pairs
-from cryopair.denoiser.training import FINE_TUNING_RATE, TrainingSettings, train
-from cryopair.denoiser.training_set import freeze_training_set, read_manifest, write_manifest
-from cryopair.denoiser.validation import Validation, validate
+from cryopair.denoiser.training.memory import kept_per_pixel
+from cryopair.denoiser.training.pairs import open_pairs
+from cryopair.denoiser.training.train import FINE_TUNING_RATE, TrainingSettings, train
+from cryopair.denoiser.training.training_set import freeze_training_set, read_manifest, write_manifest
+from cryopair.denoiser.training.validation import Validation, validate
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
 from cryopair.micrographs import Micrographs

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryopair.denoiser.batches import Batches, ahead
-from cryopair.denoiser.directions import swaps
 from cryopair.denoiser.networks.unet import UNet
 from cryopair.denoiser.normalise import Normalisation
-from cryopair.denoiser.pairs import OpenPair, crop_side, open_pairs, working_pixel_size, working_shape
 from cryopair.denoiser.sampling import resample
-from cryopair.denoiser.training_set import TrainingPair, freeze_training_set
+from cryopair.denoiser.training.batches import Batches, ahead
+from cryopair.denoiser.training.directions import swaps
+from cryopair.denoiser.training.pairs import OpenPair, crop_side, open_pairs, working_pixel_size, working_shape
+from cryopair.denoiser.training.training_set import TrainingPair, freeze_training_set
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.micrographs import Micrographs

@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from cryopair.cli import main
-from cryopair.denoiser.datasets import fair_shares
-from cryopair.denoiser.training_set import TrainingPair, file_hash, freeze_training_set, read_manifest, write_manifest
+from cryopair.denoiser.training.datasets import fair_shares
+from cryopair.denoiser.training.training_set import (
+    TrainingPair,
+    file_hash,
+    freeze_training_set,
+    read_manifest,
+    write_manifest,
+)
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, read_star

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BadFileError, UsageError
-from ..formats.atomic import sealed_path
-from ..formats.mrc import read_mrc_info
-from ..formats.star import Table, read_star, require, write_star
-from ..micrographs import Micrographs, Row, stop_if_most_fail
+from ...errors import BadFileError, UsageError
+from ...formats.atomic import sealed_path
+from ...formats.mrc import read_mrc_info
+from ...formats.star import Table, read_star, require, write_star
+from ...micrographs import Micrographs, Row, stop_if_most_fail
 from .datasets import fair_shares, number_datasets
 
 BLOCK = "training_pairs"

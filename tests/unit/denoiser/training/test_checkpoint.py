@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from cryopair.denoiser import processes, schedule
-from cryopair.denoiser.batches import Batch, Batches
-from cryopair.denoiser.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, write_checkpoint
 from cryopair.denoiser.model import load_model
 from cryopair.denoiser.networks.unet import UNet
-from cryopair.denoiser.pairs import OpenPair
-from cryopair.denoiser.trainer import Trainer
-from cryopair.denoiser.training import TrainingSettings, train
-from cryopair.denoiser.training_set import freeze_training_set, write_manifest
+from cryopair.denoiser.training import TrainingSettings, processes, schedule, train
+from cryopair.denoiser.training.batches import Batch, Batches
+from cryopair.denoiser.training.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, write_checkpoint
+from cryopair.denoiser.training.pairs import OpenPair
+from cryopair.denoiser.training.trainer import Trainer
+from cryopair.denoiser.training.training_set import freeze_training_set, write_manifest
 from cryopair.errors import CryopairError
 from cryopair.micrographs import Micrographs
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..formats.star import Table
-from ..micrographs import Micrographs, read_micrographs
+from ...formats.star import Table
+from ...micrographs import Micrographs, read_micrographs
 
 SAME_PIXEL_SIZE = 1.01
 """Pixel sizes that differ by a smaller factor are calibrations of one."""

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from ..formats.atomic import atomic_path
-from .inference import denoise_normalised
-from .networks.base import Network
+from ...formats.atomic import atomic_path
+from ..inference import denoise_normalised
+from ..networks.base import Network
 from .pairs import OpenPair
 
 SAMPLES = "samples"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cryopair.denoiser.free_memory import free_memory
+from cryopair.denoiser.training.free_memory import free_memory
 
 GB = 1000**3
 

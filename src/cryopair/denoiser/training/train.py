@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ..errors import UsageError
+from ...errors import UsageError
+from ..card import CARD, Card, read_card
+from ..model import WEIGHTS, Model, load_model
+from ..networks.base import Network
+from ..networks.unet import UNet
 from . import memory, processes
 from .batches import Batches
-from .card import CARD, Card, read_card
 from .checkpoint import CHECKPOINT, read_checkpoint
-from .model import WEIGHTS, Model, load_model
-from .networks.base import Network
-from .networks.unet import UNet
 from .pairs import crop_side, open_pairs, working_pixel_size, working_shape
 from .records import Records
 from .trainer import Trainer

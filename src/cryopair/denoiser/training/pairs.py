@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from ..errors import BadFileError, UsageError
-from ..formats.mrc import read_mrc
+from ...errors import BadFileError, UsageError
+from ...formats.mrc import read_mrc
+from ..grey_levels import measure
+from ..networks.base import Network
+from ..sampling import resample, resampled_shape
 from .datasets import SAME_PIXEL_SIZE
-from .grey_levels import measure
-from .networks.base import Network
 from .processes import is_first
-from .sampling import resample, resampled_shape
 from .training_set import TrainingPair, file_hash
 
 Half = npt.NDArray[np.float16]

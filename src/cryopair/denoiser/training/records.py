@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..formats.atomic import write_text
+from ...formats.atomic import write_text
+from ..card import Card
+from ..model import save_model
 from . import processes
-from .card import Card
 from .checkpoint import CHECKPOINT, Checkpoint, write_checkpoint
-from .model import save_model
 from .pairs import OpenPair
 from .samples import write_sample
 from .trainer import Trainer

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import torch
 
-from ..device import fast_precision
-from ..errors import UsageError
+from ...device import fast_precision
+from ...errors import UsageError
+from ..networks.base import Network
 from . import processes
 from .free_memory import free_memory
-from .networks.base import Network
 from .pairs import readers, working_shape
 from .training_set import TrainingPair
 

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..device import fast_precision
-from ..errors import CryopairError
+from ...device import fast_precision
+from ...errors import CryopairError
+from ..networks.base import Network
 from . import processes, schedule
 from .batches import Batch, ahead
 from .checkpoint import Checkpoint, Progress
 from .loss import pair_loss
-from .networks.base import Network
 
 MOST_ROLLBACKS = 3
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .inference import denoise_normalised
-from .networks.base import Network
+from ..inference import denoise_normalised
+from ..networks.base import Network
 from .pairs import OpenPair
 
 VALIDATION_SIDE = 512

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, multiprocessing, nn
 from torch import distributed as dist
 
-from ..errors import CryopairError, UsageError
+from ...errors import CryopairError, UsageError
 
 
 def count() -> int:
