@@ -43,10 +43,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_eer_movie_is_aligned_and_halved(project: None) -> None:
-    align = (
-        "align --star movies.star --out Align/job001 --dose-per-frame 1 --gain gain.tif --motion global --device cpu"
-    )
-    assert main([*align.split(), "--eer-grouping", str(GROUPING), "--eer-upsampling", "2"]) == 0
+    rendering = ["--eer-grouping", str(GROUPING), "--eer-upsampling", "2"]
+    assert main([*ALIGN, *rendering, "--gain", "gain.tif", "--motion", "global"]) == 0
     (row,) = read_micrographs("Align/job001/align.star").table.rows()
     motion = read_motion(row["rlnMicrographMetadata"])
     assert motion.eer == EerRendering(GROUPING, 2)
@@ -60,8 +58,7 @@ def test_an_eer_movie_is_aligned_and_halved(project: None) -> None:
 
 
 def test_without_a_grouping_nothing_is_guessed(project: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(["align", "--star", "movies.star", "--out", "Align/job001", "--dose-per-frame", "1", "--device", "cpu"])
-        == 3
-    )
+    main(ALIGN)
     assert "a.eer: is an EER movie" in capsys.readouterr().err
+    failed = read_star("Align/job001/align.star")["failed"]
+    assert failed["rlnMicrographName"] == ["a.eer"]
