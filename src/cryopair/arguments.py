@@ -25,8 +25,10 @@ def make_parser() -> argparse.ArgumentParser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
 
-    sub = add("init", "look at a RELION job and write config/config.yaml")
-    sub.add_argument("--from", dest="source", required=True, metavar="STAR", help="micrographs STAR of the job")
+    sub = add("init", "look at what there is to start from and write config/config.yaml")
+    sub.add_argument(
+        "--from", dest="source", required=True, metavar="X", help="list or folder of a RELION job, or pattern of files"
+    )
     sub.add_argument("--diameter", type=float, metavar="Å", help="particle diameter; without it, stop after denoising")
     sub.add_argument("--output", default="cryopair", help="folder for all results (default: %(default)s)")
     sub.add_argument(

@@ -114,6 +114,27 @@ def write_micrographs(path: str | Path, micrographs: Micrographs) -> None:
     write_star(path, blocks)
 
 
+def join_optics(tables: Sequence[Table]) -> Table:
+    """Join optics tables: each group once, in order of first appearance.
+
+    Raises
+    ------
+    CryopairError
+        When one group number stands for different optics.
+    """
+    groups: dict[str, dict[str, str]] = {}
+    for table in tables:
+        for row in table.rows():
+            known = groups.setdefault(row["rlnOpticsGroup"], row)
+            if known != row:
+                changed = ", ".join(label for label in row if row[label] != known.get(label))
+                raise CryopairError(
+                    f"optics group {row['rlnOpticsGroup']} changed while movies came in ({changed}): "
+                    "set another 'output:' for the movies with other optics."
+                )
+    return Table.from_rows(list(groups.values()))
+
+
 def process(
     micrographs: Micrographs,
     stage: str,

@@ -38,11 +38,12 @@ def check_given_halves(micrographs: Micrographs, row: Row, *, out: Path) -> dict
         When the halves do not belong together.
     """
     even_name, odd_name, name = (row[f"rlnMicrographName{which}"] for which in ("Even", "Odd", ""))
-    check_unchanged(row, even_name, odd_name)
+    ours = Path(name).is_relative_to(out)
+    check_unchanged(row, even_name, odd_name, *([] if ours else [name]))
     even, odd = read_mrc(even_name), read_mrc(odd_name)
     _check_same_shape(odd_name, odd.shape, even_name, even.shape)
     _check_pixel_size(even_name, micrographs.pixel_size(row))
-    if Path(name).is_relative_to(out):
+    if ours:
         raw = even + odd
         write_mrc(name, raw, pixel_size=micrographs.pixel_size(row))
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import CryopairError
 from ..formats.atomic import write_text
 from ..formats.star import Table, read_star, write_star
-from ..micrographs import FAILED_LABELS, Micrographs, read_list, read_micrographs
+from ..micrographs import FAILED_LABELS, Micrographs, join_optics, read_list, read_micrographs
 from ..particles.handoff import write_coordinate_files, write_coords_suffix
 from .plan import shard_file
 
@@ -54,27 +54,6 @@ class Shards:
             table=Table.concatenate([self.own(shard, part.table) for shard, part in parts.items()]),
             failed=Table.concatenate([self.own(shard, part.failed) for shard, part in parts.items()]),
         )
-
-
-def join_optics(tables: Sequence[Table]) -> Table:
-    """Join optics tables: each group once, in order of first appearance.
-
-    Raises
-    ------
-    CryopairError
-        When one group number stands for different optics.
-    """
-    groups: dict[str, dict[str, str]] = {}
-    for table in tables:
-        for row in table.rows():
-            known = groups.setdefault(row["rlnOpticsGroup"], row)
-            if known != row:
-                changed = ", ".join(label for label in row if row[label] != known.get(label))
-                raise CryopairError(
-                    f"optics group {row['rlnOpticsGroup']} changed while movies came in ({changed}): "
-                    "set another 'output:' for the movies with other optics."
-                )
-    return Table.from_rows(list(groups.values()))
 
 
 def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted: bool) -> Micrographs:

@@ -16,7 +16,7 @@ from ..errors import CryopairError, UsageError
 from ..formats.atomic import sealed_path
 from ..formats.fingerprint import MISSING, fingerprint, modified
 from ..formats.star import Table, read_star, write_star
-from ..micrographs import Micrographs, Row, read_list, write_micrographs
+from ..micrographs import Micrographs, Row, join_optics, read_list, write_micrographs
 from ..motion.model import read_motion
 from ..sources import files_of, read_source
 
@@ -24,6 +24,7 @@ _JOURNAL = (
     "rlnMicrographName",
     "rlnMicrographMetadata",
     "rlnMicrographMovieName",
+    "rlnMicrographNameEven",
     "cryopairFingerprint",
     "cryopairModified",
     "cryopairShard",
@@ -63,7 +64,7 @@ def shard_length(output: Path, shard: str) -> int:
 
 def new_movies(source: Micrographs, output: Path) -> int:
     """Return how many movies `plan` would take in; writes nothing."""
-    return len(_new_rows(source, _read_journal(output)))
+    return len(_new_rows(source, _read_journal(output), output))
 
 
 def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float | None = None) -> Plan:
@@ -85,15 +86,17 @@ def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float
     BadFileError
         When the source cannot be read.
     UsageError
-        When the source has other columns than the shards sealed before.
+        When the source has other columns or optics than the shards sealed before.
     """
     with _locked(output / "plan" / "lock"):
         micrographs = read_source(source, pixel_size=pixel_size, output=str(output))
         journal = _read_journal(output)
-        added = _new_rows(micrographs, journal)
+        added = _new_rows(micrographs, journal, output)
         shards = sealed_shards(output)
         if added and shards:
-            _check_columns(source, added[0], shard_file(output, shards[-1]))
+            last = read_list(shard_file(output, shards[-1]))
+            _check_columns(source, added[0], last.table)
+            join_optics([last.optics, micrographs.optics])
         for start in range(0, len(added), shard_size):
             shard = f"{int(shards[-1]) + 1 if shards else 1:06d}"
             rows = added[start : start + shard_size]
@@ -116,12 +119,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _new_rows(source: Micrographs, journal: Mapping[str, Row]) -> list[dict[str, str]]:
+def _new_rows(source: Micrographs, journal: Mapping[str, Row], output: Path) -> list[dict[str, str]]:
     """Return the rows whose movie is not in the journal, or has another fingerprint there."""
     new = []
+    # Halves keep the micrograph they were taken in with, though a sum of theirs turns up later, or goes.
+    names = {entry["rlnMicrographNameEven"]: name for name, entry in journal.items() if entry["rlnMicrographNameEven"]}
     for row in source.table.rows():
-        known = journal.get(row["rlnMicrographName"], {})
+        name = names.get(row.get("rlnMicrographNameEven", ""), row["rlnMicrographName"])
+        row = row | {"rlnMicrographName": name}
+        known = journal.get(name, {})
         files = files_of(row)
+        if "rlnMicrographNameEven" in row and not Path(name).is_relative_to(output / "halves"):
+            files += (name,)  # the source has the sum
         if "rlnMicrographMetadata" in row:
             row = row | {"rlnMicrographMovieName": known.get("rlnMicrographMovieName") or _movie_of(row)}
             files = (row["rlnMicrographMovieName"], row["rlnMicrographMetadata"])
@@ -147,7 +156,8 @@ def _read_journal(output: Path) -> dict[str, dict[str, str]]:
     path = output / "plan" / "journal.star"
     journal: dict[str, dict[str, str]] = {}
     if path.exists():
-        journal = {row["rlnMicrographName"]: row for row in read_star(path)["movies"].rows()}
+        rows = read_star(path)["movies"].rows()
+        journal = {row["rlnMicrographName"]: {label: row.get(label, "") for label in _JOURNAL} for row in rows}
     last = max((entry["cryopairShard"] for entry in journal.values()), default="")
     for shard in sealed_shards(output):
         if shard > last:
@@ -167,9 +177,9 @@ def _without_journal(row: Row) -> dict[str, str]:
     return {label: value for label, value in row.items() if label not in hidden}
 
 
-def _check_columns(source: str | Path, row: Row, shard: Path) -> None:
+def _check_columns(source: str | Path, row: Row, sealed: Table) -> None:
     """Refuse to mix, say, micrographs with and without CTF: their lists could not be joined."""
-    new, old = set(_without_journal(row)), set(read_list(shard).table.labels)
+    new, old = set(_without_journal(row)), set(sealed.labels)
     if new != old:
         raise UsageError(
             f"{source}: has other columns than the movies planned before ({', '.join(sorted(new ^ old))}). "

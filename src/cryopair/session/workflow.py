@@ -76,12 +76,25 @@ class Session:
         Raises
         ------
         UsageError
-            When there is nothing to train on and no model is given.
+            When there is nothing to train on and no model is given, or the pixel size is not that of the micrographs
+            taken in before.
         """
+        self._check_pixel_size()
         if self.kind is Kind.SINGLE and self.trains:
             raise UsageError(
                 f"{self.config.source}: holds micrographs with neither movies nor halves, and only an existing model "
                 "can be applied to those: set 'denoising.model'. To train one, give the movies, or halves made of them."
+            )
+
+    def _check_pixel_size(self) -> None:
+        given, shards = self.config.acquisition.pixel_size, self.shards()
+        if given is None or not shards or self.kind not in (Kind.HALVES, Kind.SINGLE):
+            return
+        sealed = read_list(shard_file(Path(self.output), shards[0])).optics.floats("rlnMicrographPixelSize")
+        if all(abs(value - given) > 1e-4 * given for value in sealed):
+            raise UsageError(
+                f"acquisition.pixel_size is {given:g}, but the micrographs taken in have {sealed[0]:g} Å/px. Set it "
+                "back, or set another 'output:' to start anew."
             )
 
     @property

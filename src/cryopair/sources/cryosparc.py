@@ -17,6 +17,7 @@ from ..formats.star import Table
 from ..micrographs import Micrographs
 
 _IMAGES = ("micrograph_blob", "micrograph_blob_non_dw", "blob")
+_MAX_HEADER = 1_000_000  # bytes: NumPy's own limit is less than tables with many classes have
 _OPTICS = {
     "ctf/accel_kv": "rlnVoltage",
     "ctf/cs_mm": "rlnSphericalAberration",
@@ -33,12 +34,12 @@ def read_table(path: str | Path) -> npt.NDArray[np.void]:
         When it is none, is damaged, or holds Python objects, which are never loaded.
     """
     try:
-        with Path(path).open("rb") as stream:
-            table = np.lib.format.read_array(stream, allow_pickle=False)
+        # Mapped, so that no memory is asked for that the file does not fill; it takes no Python objects.
+        table: npt.NDArray[np.void] = np.lib.format.open_memmap(path, mode="r", max_header_size=_MAX_HEADER)
     except FileNotFoundError:
         raise BadFileError(path, "no such file", expected="a table of cryoSPARC") from None
-    except (ValueError, OSError, EOFError, TypeError, SyntaxError) as error:
-        raise BadFileError(path, f"is not a table of cryoSPARC ({error})") from None
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError, OverflowError) as error:
+        raise BadFileError(path, f"is not a table of cryoSPARC ({' '.join(str(error).split())})") from None
     if table.dtype.names is None or table.ndim != 1:
         raise BadFileError(path, f"holds an array of {table.dtype}", expected="records of cryoSPARC")
     return table
@@ -65,17 +66,19 @@ def read_exposures(path: str | Path) -> Micrographs:
         )
     keys = [f"{image}/psize_A", *(name for name in _OPTICS if name in _names(table))]
     values = np.stack([table[key].astype(float) for key in keys], axis=1)
-    unique, group = np.unique(values, axis=0, return_inverse=True)
+    groups_found: dict[tuple[float, ...], int] = {}  # by first appearance: numbers stay as more come in
+    group = [groups_found.setdefault(tuple(row), len(groups_found) + 1) for row in values.tolist()]
+    unique = np.array(list(groups_found)).reshape(-1, len(keys))
     optics = Table(
         {
-            "rlnOpticsGroupName": [f"opticsGroup{number + 1}" for number in range(len(unique))],
-            "rlnOpticsGroup": list(range(1, len(unique) + 1)),
+            "rlnOpticsGroupName": [f"opticsGroup{number}" for number in groups_found.values()],
+            "rlnOpticsGroup": list(groups_found.values()),
         }
     )
     for key, column in zip(keys[1:], unique.T[1:], strict=True):
         optics[_OPTICS[key]] = column
     optics["rlnMicrographPixelSize"] = unique[:, 0]
-    micrographs = Table({"rlnMicrographName": _paths(table[f"{image}/path"]), "rlnOpticsGroup": group.ravel() + 1})
+    micrographs = Table({"rlnMicrographName": _paths(table[f"{image}/path"]), "rlnOpticsGroup": group})
     if "ctf/df1_A" in _names(table):
         first, second = (table[f"ctf/df{axis}_A"].astype(float) for axis in (1, 2))
         micrographs["rlnDefocusU"], micrographs["rlnDefocusV"] = first, second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from pathlib import Path
 
@@ -28,14 +29,15 @@ def list_in(folder: Path) -> Path | None:
 
 def pattern_in(folder: Path) -> str | None:
     """Return the pattern of the halves, movies or micrographs in a folder; of movies, those of the commonest kind."""
+    escaped = glob.escape(str(folder))
     for below in _HALF_FOLDERS:
         if (folder / below / "even").is_dir() and (folder / below / "odd").is_dir():
-            return f"{folder}/{below}{{even,odd}}/*.mrc"
+            return f"{escaped}/{below}{{even,odd}}/*.mrc"
     names = [path.name for path in folder.iterdir() if path.is_file()]
     if any(name.endswith(HALF_SUFFIX) for name in names):
-        return f"{folder}/*_{{EVN,ODD}}.mrc"
+        return f"{escaped}/*_{{EVN,ODD}}.mrc"
     kinds = Counter(kind for kind in map(_kind, names) if kind)
-    return f"{folder}/*{kinds.most_common(1)[0][0]}" if kinds else None
+    return f"{escaped}/*{kinds.most_common(1)[0][0]}" if kinds else None
 
 
 def _kind(name: str) -> str:

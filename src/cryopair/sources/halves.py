@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import BadFileError
 from ..formats.star import Table
-from ..micrographs import Micrographs
+from ..micrographs import FAILED_LABELS, Micrographs
 from .files import is_twin, matching, optics_of
 
 _BRACES = re.compile(r"\{([^{},]*),([^{},]*)\}")
 _WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+_PARTS = re.compile(r"(\*\*/|\*|\?|\[!?\]?[^\]/]*\])")
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,30 @@ class HalfPattern:
             return None
         return cls(pattern[: braces.start()], braces[1], braces[2], pattern[braces.end() :])
 
-    def pairs(self) -> dict[str, tuple[str, str]]:
+    def pairs(self) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
         """Match halves by what their names have in common.
 
         Returns
         -------
-        dict
-            Common name → even and odd half, by the even halves' names. A half without the other one is left out:
-            the other may be on its way.
+        pairs : list of tuple
+            Common name, even and odd half, by the even halves' names.
+        alone : list of tuple
+            Each half without the other one, and what the other would be called; it may be on its way.
         """
-        names = re.compile(f"({_expression(self.before)}){re.escape(self.even)}({_expression(self.after)})")
-        found = {}
-        for even in matching(self.before + self.even + self.after):
-            parts = names.fullmatch(even)
-            if parts is None:
-                continue
-            odd = parts[1] + self.odd + parts[2]
-            if Path(odd).is_file():
-                found[_common_name(parts[1], parts[2])] = even, odd
-        return {name: pair for name, pair in found.items() if not is_twin(name, found)}
+        even, odd = self._files(self.even), self._files(self.odd)
+        names = {parts: _common_name(*parts) for parts in even | odd}
+        plain = set(names.values())
+        own = [parts for parts, name in names.items() if not is_twin(name, plain)]
+        pairs = [(names[parts], even[parts], odd[parts]) for parts in own if parts in even and parts in odd]
+        without_odd = [(even[p], p[0] + self.odd + p[1]) for p in own if p not in odd]
+        without_even = [(odd[p], p[0] + self.even + p[1]) for p in own if p not in even]
+        return pairs, without_odd + without_even
+
+    def _files(self, half: str) -> dict[tuple[str, str], str]:
+        """Return the files of one alternative by what stands before and after it in their names."""
+        names = re.compile(f"({_expression(self.before)}){re.escape(half)}({_expression(self.after)})")
+        found = ((names.fullmatch(file), file) for file in matching(self.before + half + self.after))
+        return {(parts[1], parts[2]): file for parts, file in found if parts is not None}
 
 
 def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) -> Micrographs:
@@ -77,7 +83,7 @@ def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) 
     Returns
     -------
     Micrographs
-        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
+        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``; halves without the other one failed.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) 
     UsageError
         When files lie outside the project.
     """
-    pairs = pattern.pairs()
+    pairs, alone = pattern.pairs()
     if not pairs:
         counts = [len(matching(pattern.before + half + pattern.after)) for half in (pattern.even, pattern.odd)]
         raise BadFileError(
@@ -94,11 +100,13 @@ def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) 
             f"{counts[0]} even and {counts[1]} odd halves, and no two of them belong together",
             expected=f"pairs whose names differ in '{pattern.even}' and '{pattern.odd}' only",
         )
-    even, odd = zip(*pairs.values(), strict=True)
-    sums = [next((str(path) for path in _sums(name) if path.is_file()), sum_name(name, output)) for name in pairs]
+    names, even, odd = zip(*pairs, strict=True)
+    sums = [next((str(path) for path in _sums(name) if path.is_file()), sum_name(name, output)) for name in names]
     table = Table({"rlnMicrographName": sums, "rlnOpticsGroup": [1] * len(sums)})
     table["rlnMicrographNameEven"], table["rlnMicrographNameOdd"] = even, odd
-    return Micrographs(optics_of(even[0], pixel_size), table)
+    waiting = [(half, "source", f"{half}: there is no {other}") for half, other in alone]
+    failed = Table.from_rows([dict(zip(FAILED_LABELS, values, strict=True)) for values in waiting], FAILED_LABELS)
+    return Micrographs(optics_of(even[0], pixel_size), table, failed)
 
 
 def sum_name(name: str, output: str) -> str:
@@ -121,4 +129,13 @@ def _sums(name: str) -> Iterator[Path]:
 
 def _expression(pattern: str) -> str:
     """Return a part of a pattern as a regular expression without groups of its own."""
-    return "".join(_WILDCARDS.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*|\?)", pattern))
+    return "".join(_WILDCARDS.get(part) or _literal_or_class(part) for part in _PARTS.split(pattern))
+
+
+def _literal_or_class(part: str) -> str:
+    """Return plain text, or a class such as ``[0-9]`` or ``[!a]``, as a regular expression."""
+    if not _PARTS.fullmatch(part):
+        return re.escape(part)
+    none_of = part.startswith("[!")
+    characters = part[2 if none_of else 1 : -1].replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    return f"[{'^' * none_of}{characters.replace('^', chr(92) + '^')}]"

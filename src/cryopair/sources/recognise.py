@@ -67,7 +67,7 @@ def _read(source: str, *, pixel_size: float | None, output: str | None) -> Micro
     halves = HalfPattern.parse(source)
     if halves is not None:
         return read_halves(halves, pixel_size=pixel_size, output=output or ".")
-    if glob.has_magic(source):
+    if glob.has_magic(source) and not path.exists():
         return read_files(source, pixel_size=pixel_size)
     if path.suffix == ".star":
         return read_list(path)

@@ -33,7 +33,7 @@ def read_list(path: str | Path) -> Micrographs:
         When it is a list of tilt series.
     """
     blocks = read_star(path)
-    if "rlnTomoName" in blocks.get("global", Table()):
+    if any(label.startswith("rlnTomo") for table in blocks.values() for label in table.labels):
         raise UsageError(f"{path}: lists tilt series; cryopair takes single-particle movies only.")
     if "movies" in blocks or _has_movies_only(blocks):
         return _movies(path)

@@ -13,6 +13,7 @@ from ..motion.model import Motion, read_motion
 from .kinds import Kind, files_of, kind_of
 
 _SAMPLE = 20
+_NAMED = 3
 _RAW_EER = EerRendering(grouping=1, upsampling=1)
 
 
@@ -113,6 +114,8 @@ def summarise(source: Micrographs, *, root: Path = Path()) -> Summary:
                 problems.append(f"{motion.movie}: no such movie")
         except CryopairError as error:
             problems.append(str(error))
+    lost = source.failed["cryopairReason"]
+    problems += lost[:_NAMED] + [f"and {len(lost) - _NAMED} more of this kind"] * (len(lost) > _NAMED)
     optics = source.optics
     return Summary(
         kind=kind,

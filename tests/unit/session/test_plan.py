@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryopair.errors import BadFileError, UsageError
+from cryopair.errors import BadFileError, CryopairError, UsageError
 from cryopair.formats.fingerprint import MISSING
-from cryopair.formats.star import Table, write_star
+from cryopair.formats.mrc import write_mrc
+from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import read_micrographs
 from cryopair.motion.model import Motion, write_motion
 from cryopair.session.plan import new_movies, plan, sealed_shards, shard_file
@@ -155,3 +156,64 @@ def test_other_columns_are_refused(project: Callable) -> None:
 def test_a_missing_source_is_named(project: Callable) -> None:
     with pytest.raises(BadFileError, match=r"corrected_micrographs\.star: no such file"):
         plan(SOURCE, OUT, shard_size=2)
+
+
+@pytest.fixture
+def halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write images into ``MC``."""
+    monkeypatch.chdir(tmp_path)
+
+    def add(*files: str, value: float = 1.0, pixel_size: float = 1.5) -> None:
+        for file in files:
+            write_mrc(f"MC/{file}.mrc", np.full((4, 4), value), pixel_size=pixel_size)
+
+    return add
+
+
+def test_a_sum_that_comes_after_its_halves_is_no_new_movie(halves: Callable) -> None:
+    halves("a_EVN", "a_ODD")
+    assert plan("MC", OUT, shard_size=2).added == 1
+    halves("a", "b", "b_EVN", "b_ODD")
+    assert plan("MC", OUT, shard_size=2).added == 1
+    assert (names("000001"), names("000002")) == (["a"], ["b"])
+    assert not plan("MC", OUT, shard_size=2).added
+
+
+def test_half_or_sum_replaced_is_taken_in_again_under_its_name(halves: Callable) -> None:
+    halves("a_EVN", "a_ODD", "b", "b_EVN", "b_ODD")
+    plan("MC", OUT, shard_size=2)
+    halves("a", value=3)
+    assert not plan("MC", OUT, shard_size=2).added  # our own sum is the micrograph
+    for file, name in (("a_ODD", "cryopair/halves/job001/MC/a.mrc"), ("b_EVN", "MC/b.mrc"), ("b", "MC/b.mrc")):
+        halves(file, value=2)
+        added = plan("MC", OUT, shard_size=2)
+        assert added.added == 1
+        assert read_micrographs(shard_file(OUT, added.shards[-1])).table["rlnMicrographName"] == [name]
+
+
+def test_crash_after_halves_were_sealed(halves: Callable) -> None:
+    halves("a_EVN", "a_ODD")
+    plan("MC", OUT, shard_size=2)
+    (OUT / "plan/journal.star").unlink()
+    halves("a")
+    assert not plan("MC", OUT, shard_size=2).added
+
+
+def test_journal_from_before_halves_were_known_by_their_even_one(project: Callable) -> None:
+    project(3)
+    plan(SOURCE, OUT, shard_size=2)
+    path = OUT / "plan/journal.star"
+    write_star(path, {"movies": read_star(path)["movies"].without("rlnMicrographNameEven")})
+    assert not plan(SOURCE, OUT, shard_size=2).added
+    project(4)
+    assert plan(SOURCE, OUT, shard_size=2).added == 1
+
+
+def test_another_pixel_size_is_refused_before_anything_is_sealed(halves: Callable) -> None:
+    halves("a", pixel_size=0)
+    plan("MC", OUT, shard_size=2, pixel_size=1.0)
+    halves("b", pixel_size=0)
+    with pytest.raises(CryopairError, match=r"optics group 1 changed while movies came in \(rlnMicrographPixelSize\)"):
+        plan("MC", OUT, shard_size=2, pixel_size=2.0)
+    assert sealed_shards(OUT) == ["000001"]
+    assert plan("MC", OUT, shard_size=2, pixel_size=1.0).added == 1

@@ -80,9 +80,34 @@ def test_damaged_and_dangerous_tables_are_refused(tmp_path: Path) -> None:
             read_table(tmp_path / "cut.cs")
     with (tmp_path / "b.cs").open("wb") as stream:
         np.save(stream, np.array([{"run": "me"}], dtype=object), allow_pickle=True)
-    with pytest.raises(BadFileError, match=r"is not a table of cryoSPARC.*allow_pickle"):
+    with pytest.raises(BadFileError, match=r"is not a table of cryoSPARC.*Python objects"):
         read_table(tmp_path / "b.cs")
     with (tmp_path / "c.cs").open("wb") as stream:
         np.save(stream, np.ones((3, 3)))
     with pytest.raises(BadFileError, match="holds an array of float64"):
         read_table(tmp_path / "c.cs")
+
+
+@pytest.mark.parametrize("rows", [-1, 10**9, 10**12, 10**30])
+def test_a_table_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path, rows: int) -> None:
+    whole = write(tmp_path / "a.cs", micrograph_blob__path=[b"a"], micrograph_blob__psize_A=[1.0]).read_bytes()
+    claim = f"({rows},)".encode()
+    claimed = whole.replace(b"(1,)", claim)  # the padding of the header makes room
+    end = claimed.index(b"\n")
+    (tmp_path / "b.cs").write_bytes(claimed[: end - len(claim) + 4] + claimed[end:])
+    with pytest.raises(BadFileError, match=r"b\.cs: is not a table of cryoSPARC"):
+        read_table(tmp_path / "b.cs")
+
+
+def test_a_table_with_very_many_columns(tmp_path: Path) -> None:
+    classes = {f"alignments_class_{number}__posterior": [0.5] for number in range(400)}
+    path = write(tmp_path / "a.cs", micrograph_blob__path=[b"a.mrc"], micrograph_blob__psize_A=[1.0], **classes)
+    assert read_exposures(path).table["rlnMicrographName"] == ["a.mrc"]
+
+
+def test_numbers_of_optics_groups_stay_as_exposures_come_in(tmp_path: Path) -> None:
+    columns = {"micrograph_blob__path": [b"a", b"b"], "micrograph_blob__psize_A": [1.2, 0.6]}
+    before = read_exposures(write(tmp_path / "a.cs", **{name: values[:1] for name, values in columns.items()}))
+    after = read_exposures(write(tmp_path / "b.cs", **columns))
+    assert before.optics.row(0) == after.optics.row(0)
+    assert after.table["rlnOpticsGroup"] == ["1", "2"]

@@ -108,7 +108,7 @@ def test_micrographs_with_motion_stars_beside_them_are_those_of_a_job() -> None:
     assert read_source("J/*.mrc").table["rlnMicrographMetadata"] == ["J/a.star"]
 
 
-def test_what_is_not_there_or_lies_outside(tmp_path: Path) -> None:
+def test_what_is_not_there_or_lies_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadFileError, match=r"nowhere: no such file or folder; expected the STAR file of a RELION job"):
         read_source("nowhere")
     with pytest.raises(BadFileError, match="no file matches"):
@@ -120,6 +120,49 @@ def test_what_is_not_there_or_lies_outside(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"a\.txt: is no list"):
         read_source("a.txt")
     movies("Movies/a.tif")
-    for pattern in (f"{tmp_path}/Movies/*.tif", f"../{tmp_path.name}/Movies/*.tif"):
+    assert read_source(f"{tmp_path}/Movies/*.tif").table["rlnMicrographMovieName"] == ["Movies/a.tif"]
+    Path("project").mkdir()
+    monkeypatch.chdir("project")
+    for pattern in (f"{tmp_path}/Movies/*.tif", "../Movies/*.tif", f"{tmp_path}/Movies", "../Movies"):
         with pytest.raises(UsageError, match=r"lies outside the project.*ln -s"):
             read_source(pattern)
+
+
+def test_halves_without_the_other_one_are_named() -> None:
+    images("MC/a_EVN.mrc", "MC/a_ODD.mrc", "MC/b_EVN.mrc", "MC/c_ODD.mrc", "MC/a_DW_EVN.mrc")
+    found = read_source("MC")
+    assert len(found.table) == 1
+    assert found.failed["cryopairReason"] == [
+        "MC/b_EVN.mrc: there is no MC/b_ODD.mrc",
+        "MC/c_ODD.mrc: there is no MC/c_EVN.mrc",
+    ]
+    assert "problem         MC/c_ODD.mrc: there is no MC/c_EVN.mrc" in summarise(found).lines()
+    images(*(f"MC/x{number}_EVN.mrc" for number in range(9)))
+    assert "problem         and 8 more of this kind" in summarise(read_source("MC")).lines()
+
+
+def test_two_pairs_of_one_common_name_are_refused() -> None:
+    images("MC/a_EVN.mrc", "MC/a_ODD.mrc", "MC/a-EVN.mrc", "MC/a-ODD.mrc")
+    with pytest.raises(BadFileError, match=r"names the micrograph .*a twice"):
+        read_source("MC/*{EVN,ODD}.mrc")
+
+
+@pytest.mark.parametrize(
+    ("source", "file"),
+    [
+        ("grid[1]", "grid[1]/e_EVN.mrc"),
+        ("g[1]/average", "g[1]/average/even/e.mrc"),
+        ("r[0-9]/*_{EVN,ODD}.mrc", "r7/e_EVN.mrc"),
+        ("r[!0]/*_{EVN,ODD}.mrc", "r^/e_EVN.mrc"),
+        ("r[]^[]/*_{EVN,ODD}.mrc", "r^/e_EVN.mrc"),
+        ("**/*_{EVN,ODD}.mrc", "x/y/e_EVN.mrc"),
+    ],
+)
+def test_halves_in_folders_and_patterns_with_brackets(source: str, file: str) -> None:
+    images(file, file.replace("EVN", "ODD").replace("even", "odd"))
+    assert read_source(source).table["rlnMicrographNameEven"] == [file]
+
+
+def test_a_folder_of_movies_with_brackets_in_its_name() -> None:
+    movies("grid[1]/a.tif")
+    assert read_source("grid[1]").table["rlnMicrographMovieName"] == ["grid[1]/a.tif"]

@@ -51,6 +51,7 @@ BAD = {
     "the same micrograph twice": (GOOD.replace("Movies/b.mrc", "Movies/a.mrc"), "names the micrograph Movies/a twice"),
     "two jobs, one movie": (GOOD.replace("job002/Movies/b.mrc", "job007/Movies/a.mrc"), "Movies/a twice"),
     "tilt series": ("data_global\n\nloop_\n_rlnTomoName #1\nTS_01\n", "tilt series"),
+    "one tilt series": ("data_TS_01\n\nloop_\n_rlnMicrographName #1\n_rlnTomoYTilt #2\na.mrc 3\n", "tilt series"),
     "RELION 3.0": (GOOD[GOOD.index("loop_\n_rlnMicrographName") :].join(["data_\n\n", ""]), "a.star"),
 }
 
