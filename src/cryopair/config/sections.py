@@ -21,7 +21,9 @@ class Acquisition(Section):
     """How the data were recorded, where the files do not say it. RELION's lists do: leave this as it is there."""
 
     pixel_size: float | None = Field(
-        None, gt=0, description="Of raw movies, or of micrographs and halves that have none in their headers, in Å/px."
+        None,
+        gt=0,
+        description="Of raw movies, in Å/px; of micrographs and halves, if their headers do not say it or are wrong.",
     )
     voltage: float | None = Field(None, gt=0, description="In kV; for raw movies.")
     spherical_aberration: float | None = Field(None, ge=0, description="In mm.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import BadFileError
@@ -42,7 +43,8 @@ def check_given_halves(micrographs: Micrographs, row: Row, *, out: Path) -> dict
     check_unchanged(row, even_name, odd_name, *([] if ours else [name]))
     even, odd = read_mrc(even_name), read_mrc(odd_name)
     _check_same_shape(odd_name, odd.shape, even_name, even.shape)
-    _check_pixel_size(even_name, micrographs.pixel_size(row))
+    _check_pixel_size(odd_name, even_name)
+    _check_pixel_size(even_name, next(filter(os.path.isfile, micrographs.table["rlnMicrographNameEven"])))
     if ours:
         raw = even + odd
         write_mrc(name, raw, pixel_size=micrographs.pixel_size(row))
@@ -65,12 +67,13 @@ def _check_same_shape(name: str, shape: tuple[int, ...], other: str, expected: t
         )
 
 
-def _check_pixel_size(name: str, expected: float) -> None:
-    found = read_mrc_info(name).pixel_size
-    if found and abs(found - expected) > _PIXEL_SIZE_TOLERANCE * expected:
+def _check_pixel_size(name: str, other: str) -> None:
+    """Compare headers; whether they are right is another question, which 'acquisition.pixel_size' may answer."""
+    found, expected = (read_mrc_info(each).pixel_size for each in (name, other))
+    if found and expected and abs(found - expected) > _PIXEL_SIZE_TOLERANCE * expected:
         raise BadFileError(
             name,
             f"has {found:g} Å/px",
-            expected=f"{expected:g} Å/px, as the first one",
+            expected=f"{expected:g} Å/px, as {other} has",
             fix="Process data of different pixel sizes apart, each with an 'output:' of its own.",
         )

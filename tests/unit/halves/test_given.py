@@ -75,7 +75,19 @@ def test_a_micrograph_of_another_movie_is_refused() -> None:
 def test_sizes_and_pixel_sizes_must_agree() -> None:
     name = "out/halves/job001/a.mrc"
     assert "a_ODD.mrc: has 64 x 64 px; expected 160 x 128 px" in reason(given(name, half(1), half(2, shape=(64, 64))))
-    assert "a_EVN.mrc: has 2 Å/px; expected 1.5 Å/px" in reason(given(name, half(1), half(2), pixel_size=2.0))
+    assert "a_ODD.mrc: has 1.5 Å/px; expected 2 Å/px" in reason(given(name, half(1), half(2), pixel_size=2.0))
+
+
+def test_all_micrographs_must_have_one_pixel_size() -> None:
+    first = given("out/halves/job001/a.mrc", half(1), half(2))
+    for suffix, seed in (("EVN", 3), ("ODD", 4)):
+        write_mrc(f"b_{suffix}.mrc", half(seed), pixel_size=2.0)
+    row = first.table.row(0)
+    second = row | {label: row[label].replace("a", "b") for label in row if label.startswith("rlnMicrographName")}
+    second["rlnMicrographName"] = "out/halves/job001/b.mrc"
+    done = halve(Micrographs(first.optics, Table.from_rows([row, second])))
+    assert done.table["rlnMicrographNameEven"] == ["a_EVN.mrc"]
+    assert "b_EVN.mrc: has 2 Å/px; expected 1.5 Å/px, as a_EVN.mrc has" in done.failed["cryopairReason"][0]
 
 
 def test_a_missing_half_is_named() -> None:
