@@ -16,5 +16,5 @@ VERSIONS = {
     "handoff": 1,
     "extract": 1,
     "merge": 1,
-    "report": 1,
+    "report": 2,
 }
