@@ -16,9 +16,9 @@ rule pick:
     params:
         version=VERSIONS["pick"],
         folder=subpath(output[0], parent=True),
-        diameter=session.config.picking.diameter,
+        options=session.picking_options,
     message:
         "Picking on shard {wildcards.shard}"
     shell:
-        "cryopair pick --star {input:q} --diameter {params.diameter} --out {params.folder:q} --table {output:q}"
+        "cryopair pick --star {input:q} {params.options} --out {params.folder:q} --table {output:q}"
         " > {log:q} 2>&1"

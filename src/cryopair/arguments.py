@@ -126,8 +126,9 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--baselines", action="store_true", help="measure simple filters too, into CSV_baselines.csv")
     _device(sub)
 
-    sub = add("pick", "pick particles on denoised micrographs by Laplacian of Gaussian")
+    sub = add("pick", "pick particles on denoised micrographs")
     _stage(sub)
+    sub.add_argument("--picker", choices=("log",), default="log", help="log: Laplacian of Gaussian")
     sub.add_argument("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
 
     _stage(add("handoff", "turn picks into coordinates on the raw micrographs, as RELION reads them"))

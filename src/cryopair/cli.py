@@ -255,9 +255,11 @@ def import_model(options: argparse.Namespace) -> int:
 def pick(options: argparse.Namespace) -> int:
     """Pick particles."""
     from .micrographs import read_micrographs, write_micrographs
+    from .picking.pickers import choose_picker
     from .picking.stage import pick_micrographs
 
-    micrographs = pick_micrographs(read_micrographs(options.star), diameter=options.diameter, out=options.out)
+    picker = choose_picker(options.picker, diameter=options.diameter)
+    micrographs = pick_micrographs(read_micrographs(options.star), picker, out=options.out)
     write_micrographs(_table(options), micrographs)
     picks = int(micrographs.table.ints("cryopairPickCount").sum())
     return _summary(options, len(micrographs.table), len(micrographs.failed), f"{picks} particles")

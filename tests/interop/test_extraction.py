@@ -13,7 +13,7 @@ from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import Micrographs, read_micrographs, write_micrographs
 from cryopair.particles.extract import extract_particles, write_particles
-from cryopair.particles.handoff import SUFFIX, hand_off, write_coords_suffix
+from cryopair.particles.handoff import hand_off, suffix, write_coords_suffix
 
 RELION = shutil.which("relion_preprocess")
 pytestmark = pytest.mark.skipif(RELION is None, reason="relion_preprocess is not on PATH: nothing to compare with")
@@ -86,7 +86,7 @@ def write_coordinate_stars(folder: str) -> list[str]:
     inner = rng.uniform([0, 0], [WIDTH, HEIGHT], (25, 2))
     paths = []
     for name, points in zip(NAMES, (np.array([*over_the_edges, *inner]), inner[:7], inner[:0]), strict=True):
-        paths.append(f"{folder}/{name.removesuffix('.mrc')}{SUFFIX}")
+        paths.append(f"{folder}/{name.removesuffix('.mrc')}{suffix('log')}")
         columns = {
             "rlnCoordinateX": points[:, 0],
             "rlnCoordinateY": points[:, 1],
@@ -102,7 +102,7 @@ def run_relion(
     micrographs: Micrographs, *options: str, coordinates: str = "Picks", job: str = "Extract/job004"
 ) -> Path:
     write_micrographs("micrographs_ctf.star", micrographs)
-    inputs = ["--i", "micrographs_ctf.star", "--coord_dir", f"{coordinates}/", "--coord_suffix", SUFFIX]
+    inputs = ["--i", "micrographs_ctf.star", "--coord_dir", f"{coordinates}/", "--coord_suffix", suffix("log")]
     outputs = ["--part_star", f"{job}/particles.star", "--part_dir", f"{job}/", "--extract", *options]
     done = subprocess.run([RELION, *inputs, *outputs], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -201,9 +201,10 @@ def test_relion_finds_handed_off_coordinates(project):
         )
     micrographs.table["rlnOpticsGroup"] = [1, 1, 1]
     micrographs.table["cryopairPicks"] = picks
+    micrographs.table["cryopairPicker"] = ["log"] * 3
     handed = hand_off(micrographs, out=Path("External/job003/coordinates"))
-    suffix_file = write_coords_suffix("External/job003/coordinates", "micrographs_ctf.star")
-    assert suffix_file.name == f"coords_suffix{SUFFIX}"
+    suffix_file = write_coords_suffix("External/job003/coordinates", "micrographs_ctf.star", picker="log")
+    assert suffix_file.name == f"coords_suffix{suffix('log')}"
     theirs = run_relion(micrographs, "--extract_size", "16", coordinates=str(suffix_file.parent))
     particles = read_star(theirs)["particles"]
     assert particles["rlnMicrographName"] == [f"{JOB}/{name}" for name in NAMES for _ in range(3)]
@@ -218,6 +219,6 @@ def test_relion_reads_the_picks_themselves(project):
         picks = Coordinates(
             np.array([30.25]), np.array([40.75]), np.array([2.0]), f"denoised/{name}", (HEIGHT, WIDTH), PIXEL_SIZE
         )
-        write_coordinates(f"picks/{name.removesuffix('.mrc')}{SUFFIX}", picks)
+        write_coordinates(f"picks/{name.removesuffix('.mrc')}{suffix('log')}", picks)
     theirs = run_relion(micrographs, "--extract_size", "16", coordinates="picks")
     assert read_star(theirs)["particles"]["rlnCoordinateX"] == ["30.250000"] * 3

@@ -110,6 +110,7 @@ class Denoising(Section):
 class Picking(Section):
     """How particles are found on the denoised micrographs."""
 
+    picker: Literal["log"] = Field("log", description="What finds the particles. log: Laplacian of Gaussian.")
     diameter: float | None = Field(
         None, gt=0, description="Particle diameter in Å (of a long particle, its length). null: stop after denoising."
     )

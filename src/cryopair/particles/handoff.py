@@ -1,7 +1,7 @@
 """The stage ``handoff``: picks made on denoised images become coordinates on the raw micrographs.
 
 The files lie where RELION's Extract job looks for them: version 3.1 by the micrograph's path and the name of
-``coords_suffix_log.star``, versions 4 and 5 by a table that is keyed by the raw micrograph's name.
+``coords_suffix_<picker>.star``, versions 4 and 5 by a table that is keyed by the raw micrograph's name.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from ..formats.star import Table, write_star
 from ..micrographs import Micrographs, Row, mirrored, process
 
 COLUMNS = ("rlnMicrographCoordinates", "cryopairPicksOutside")
-SUFFIX = "_log.star"
-"""Ends the name of every coordinate file: RELION's ``--coord_suffix``."""
 
 
 def hand_off(micrographs: Micrographs, *, out: Path) -> Micrographs:
@@ -28,7 +26,7 @@ def hand_off(micrographs: Micrographs, *, out: Path) -> Micrographs:
     Parameters
     ----------
     micrographs : Micrographs
-        Raw micrographs with ``cryopairPicks``, their picks.
+        Raw micrographs with ``cryopairPicks``, their picks, and ``cryopairPicker``, which made them.
     out : Path
         Folder for the coordinate files, relative to the project.
 
@@ -53,11 +51,16 @@ def hand_off(micrographs: Micrographs, *, out: Path) -> Micrographs:
             }
         )
         stem = out / mirrored(row["rlnMicrographName"])
-        path = stem.with_name(stem.name + SUFFIX)
+        path = stem.with_name(stem.name + suffix(row["cryopairPicker"]))
         write_star(path, {"": table})
         return {"rlnMicrographCoordinates": str(path), "cryopairPicksOutside": len(x) - len(inside)}
 
     return process(micrographs, "handoff", convert, columns=COLUMNS)
+
+
+def suffix(picker: str) -> str:
+    """Return what ends the name of every coordinate file of a picker: RELION's ``--coord_suffix``."""
+    return f"_{picker}.star"
 
 
 def to_raw(picks: Coordinates, row: Row, *, shape: tuple[int, int], pixel_size: float) -> tuple[Floats, Floats]:
@@ -107,8 +110,10 @@ def write_coordinate_files(path: str | Path, micrographs: Micrographs) -> None:
     write_star(path, {"coordinate_files": Table({label: micrographs.table[label] for label in labels})})
 
 
-def write_coords_suffix(folder: str | Path, micrographs_star: str | Path) -> Path:
-    """Write ``coords_suffix_log.star``, which RELION 3.1 takes as the coordinates input of an Extract job.
+def write_coords_suffix(folder: str | Path, micrographs_star: str | Path, *, picker: str) -> Path:
+    """Write ``coords_suffix_<picker>.star``, which RELION 3.1 takes as the coordinates input of an Extract job.
+
+    Those of other pickers that worked here before are removed: their coordinates are not kept up.
 
     Parameters
     ----------
@@ -116,12 +121,17 @@ def write_coords_suffix(folder: str | Path, micrographs_star: str | Path) -> Pat
         The folder that `hand_off` wrote to.
     micrographs_star : str or Path
         The STAR file of the raw micrographs, relative to the project.
+    picker : str
+        Which one made the coordinates.
 
     Returns
     -------
     Path
         The file. RELION derives the folder and the ending of the coordinate files from its name.
     """
-    path = Path(folder) / f"coords_suffix{SUFFIX}"
+    path = Path(folder) / f"coords_suffix{suffix(picker)}"
+    for other in Path(folder).glob("coords_suffix_*.star"):
+        if other != path:
+            other.unlink()
     write_text(path, f"{micrographs_star}\n")
     return path

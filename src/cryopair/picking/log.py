@@ -8,13 +8,11 @@ background. All limits are found from the micrograph itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, gaussian_filter, gaussian_laplace, maximum_filter
 
-Floats = npt.NDArray[np.float64]
+from .picks import Floats, Picks
 
 _PIXELS_PER_DIAMETER = 18
 _SIGMA = 0.35  # of the diameter: the LoG that answers a disc most strongly
@@ -24,26 +22,6 @@ _BLUR, _WIDE = 0.35, 3.0  # sigmas, in diameters, between which contamination st
 _OUTLIER = 3.5  # contamination is darker by this many standard deviations
 _TOO_FAINT, _TOO_DARK = 0.26, 2.2  # heights of particles, in units of the median particle's
 _ROUNDS = 20
-
-
-@dataclass(frozen=True)
-class Picks:
-    """Particles found on an image, best first.
-
-    Attributes
-    ----------
-    x, y : numpy.ndarray
-        Column and row of each particle, shape ``(picks,)``, in pixels of the image.
-    score : numpy.ndarray
-        Height of the response in standard deviations of the background, shape ``(picks,)``.
-    """
-
-    x: Floats
-    y: Floats
-    score: Floats
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 def pick_particles(image: npt.NDArray, *, pixel_size: float, diameter: float) -> Picks:
@@ -61,18 +39,18 @@ def pick_particles(image: npt.NDArray, *, pixel_size: float, diameter: float) ->
     Returns
     -------
     Picks
-        None of them closer to the edge than half a diameter. Empty if there are no particles, or no room
-        for one.
+        None of them closer to the edge than half a diameter; their score is the height of the response in standard
+        deviations of the background. Empty if there are no particles, or no room for one.
     """
     binning = max(int(diameter / pixel_size / _PIXELS_PER_DIAMETER), 1)
     width = diameter / pixel_size / binning
     small = _averaged(np.asarray(image, dtype=np.float64), binning)
     if min(small.shape) <= width:
-        return _no_picks()
+        return Picks.none()
     response = _response(small, width)
     rows, columns = _maxima(response, width)
     if not len(rows):
-        return _no_picks()
+        return Picks.none()
     clean = ~_contaminated(small, width, response, rows, columns)
     rows, columns = rows[clean], columns[clean]
     heights = response[rows, columns]
@@ -85,10 +63,6 @@ def pick_particles(image: npt.NDArray, *, pixel_size: float, diameter: float) ->
     centre = (binning - 1) / 2  # of a block of averaged pixels
     y, x = (at[best_first] * binning + centre for at in _refined(response, rows, columns))
     return Picks(x, y, score[best_first])
-
-
-def _no_picks() -> Picks:
-    return Picks(np.zeros(0), np.zeros(0), np.zeros(0))
 
 
 def _averaged(image: Floats, binning: int) -> Floats:

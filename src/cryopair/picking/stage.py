@@ -1,43 +1,41 @@
-"""The stage ``pick``: particles on the denoised micrographs of a shard."""
+"""The stage ``pick``: particles on the micrographs of a shard."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..formats.coordinates import Coordinates, write_coordinates
-from ..formats.mrc import read_mrc
+from ..formats.coordinates import write_coordinates
 from ..micrographs import Micrographs, Row, mirrored, process
-from .log import pick_particles
+from .pickers import Picker
 
-COLUMNS = ("cryopairPicks", "cryopairPickCount")
+COLUMNS = ("cryopairPicker", "cryopairPicks", "cryopairPickCount")
 
 
-def pick_micrographs(micrographs: Micrographs, *, diameter: float, out: Path) -> Micrographs:
-    """Pick particles on every denoised micrograph.
+def pick_micrographs(micrographs: Micrographs, picker: Picker, *, out: Path) -> Micrographs:
+    """Pick particles on every micrograph.
 
     Parameters
     ----------
     micrographs : Micrographs
-        With ``rlnMicrographNameDenoised``.
-    diameter : float
-        Particle diameter in Å.
+        With what the picker picks on, as a rule ``rlnMicrographNameDenoised``.
+    picker : Picker
+        What finds the particles.
     out : Path
         Folder for the picks, relative to the project.
 
     Returns
     -------
     Micrographs
-        With `COLUMNS` added: the file of picks, in pixels of the denoised image, and their number.
+        With `COLUMNS` added: the picker's name, the file of picks, in pixels of the image that was picked on, and
+        their number.
     """
+    pick_one = picker.start(micrographs)
 
     def pick(row: Row) -> dict[str, object]:
-        name = row["rlnMicrographNameDenoised"]
-        image, pixel_size = read_mrc(name), micrographs.pixel_size(row)
-        picks = pick_particles(image, pixel_size=pixel_size, diameter=diameter)
+        picks = pick_one(row)
         stem = out / mirrored(row["rlnMicrographName"])
-        path = stem.with_name(f"{stem.name}_log.star")
-        height, width = image.shape
-        write_coordinates(path, Coordinates(picks.x, picks.y, picks.score, name, (height, width), pixel_size))
-        return dict(zip(COLUMNS, (str(path), len(picks)), strict=True))
+        path = stem.with_name(f"{stem.name}_{picker.name}.star")
+        write_coordinates(path, picks)
+        return dict(zip(COLUMNS, (picker.name, str(path), len(picks.x)), strict=True))
 
     return process(micrographs, "pick", pick, columns=COLUMNS)

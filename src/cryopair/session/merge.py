@@ -60,8 +60,8 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
     """Write the joined tables of all shards into the output folder.
 
     ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv`` and ``failed.star``
-    always; ``coordinates.star`` (RELION 4, 5) and ``coordinates/coords_suffix_log.star`` (RELION 3.1) if
-    `picked`; ``particles.star`` if `extracted`. What an earlier run made beyond that is removed.
+    always; ``coordinates.star`` (RELION 4, 5) and ``coordinates/coords_suffix_<picker>.star`` (RELION 3.1)
+    if `picked`; ``particles.star`` if `extracted`. What an earlier run made beyond that is removed.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
                 "Look at the denoised micrographs."
             )
         write_coordinate_files(output / "coordinates.star", last)
-        write_coords_suffix(output / "coordinates", output / "halves.star")
+        write_coords_suffix(output / "coordinates", output / "halves.star", picker=last.table["cryopairPicker"][0])
     if extracted:
         last = _join_particles(shards, last)
     write_star(output / "failed.star", {"failed": last.failed})

@@ -12,7 +12,7 @@ VERSIONS = {
     "train": 3,
     "denoise": 2,
     "measure": 2,
-    "pick": 1,
+    "pick": 2,
     "handoff": 1,
     "extract": 1,
     "merge": 1,

@@ -227,6 +227,12 @@ class Session:
         return [*options, "--dose-weighting" if self.config.halves.dose_weighting else "--no-dose-weighting"]
 
     @property
+    def picking_options(self) -> str:
+        """Options of ``cryopair pick``."""
+        settings = self.config.picking
+        return f"--picker {settings.picker} --diameter {settings.diameter}"
+
+    @property
     def extraction_options(self) -> str:
         """Options of ``cryopair extract`` besides the box."""
         settings = self.config.extraction

@@ -82,6 +82,7 @@ def handed(make_micrographs: Callable[..., Micrographs]) -> Micrographs:
         score = [5.0, 4.0, 3.0, 2.0, 1.0]
         write_coordinates(path, picks_at(x, y, shape=shape, pixel_size=pixel_size, score=score))
     micrographs.table["cryopairPicks"] = paths
+    micrographs.table["cryopairPicker"] = ["log"] * 3
     return hand_off(micrographs, out=Path("handoff"))
 
 
@@ -121,7 +122,9 @@ def test_relion_4_gets_a_table_keyed_by_the_raw_micrographs(handed: Micrographs)
 
 
 def test_relion_3_gets_a_file_whose_name_is_the_suffix(handed: Micrographs) -> None:
-    path = write_coords_suffix("handoff", "handoff/micrographs.star")
+    Path("handoff/coords_suffix_other.star").touch()  # of a picker that worked here before
+    path = write_coords_suffix("handoff", "handoff/micrographs.star", picker="log")
+    assert list(Path("handoff").glob("coords_suffix*")) == [path]
     assert path == Path("handoff/coords_suffix_log.star")
     assert path.read_text() == "handoff/micrographs.star\n"
     suffix = path.name.removeprefix("coords_suffix")

@@ -10,6 +10,7 @@ from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, read_star
 from cryopair.micrographs import Micrographs
 from cryopair.picking.log import pick_particles
+from cryopair.picking.pickers import choose_picker
 from cryopair.picking.stage import pick_micrographs
 
 DIAMETER, PIXEL_SIZE = 60.0, 2.0
@@ -34,11 +35,13 @@ def picked(tmp_path: Path) -> Micrographs:
             "rlnMicrographNameDenoised": [str(tmp_path / f"denoised/{name}.mrc") for name in names],
         }
     )
-    return pick_micrographs(Micrographs(optics, table), diameter=DIAMETER, out=tmp_path / "picks")
+    picker = choose_picker("log", diameter=DIAMETER)
+    return pick_micrographs(Micrographs(optics, table), picker, out=tmp_path / "picks")
 
 
 def test_picks_are_counted_and_say_what_they_were_made_on(picked: Micrographs, tmp_path: Path) -> None:
     assert picked.table["cryopairPickCount"] == ["3", "0"]
+    assert picked.table["cryopairPicker"] == ["log", "log"]
     assert picked.table["cryopairPicks"] == [str(tmp_path / f"picks/Movies/{name}_log.star") for name in ("a", "empty")]
     for row in picked.table.rows():
         assert list(read_star(row["cryopairPicks"])) == ["", "image"]

@@ -22,6 +22,7 @@ def write_shard(shard: str, *, done: dict[str, int], failed: tuple[str, ...] = (
     write_micrographs(shard_file(Path("out"), shard), Micrographs(optics, planned))
     table = Table({"rlnMicrographName": names, "rlnOpticsGroup": [1] * len(names)})
     table["rlnMicrographNameDenoised"] = [f"out/denoised/{shard}/{name}.mrc" for name in done]
+    table["cryopairPicker"] = ["log"] * len(names)
     table["cryopairPickCount"] = list(done.values())
     table["rlnMicrographCoordinates"] = [f"out/coordinates/{shard}/{name}_log.star" for name in done]
     losses = Table.from_rows(
