@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..formats.coordinates.cryosparc import has_locations, read_locations
+from ..formats.cryosparc import read_table
 from ..formats.star import Table, read_star
 from ..motion.model import Motion, read_motion
-from ..sources.cryosparc import groups, is_of_micrographs, read_exposures, read_locations, read_table
+from ..sources.cryosparc import groups, is_of_micrographs, read_exposures
 
 _NAMES = "rlnMicrographName", "rlnMicrographMovieName", "rlnImageName"
 
@@ -29,9 +31,9 @@ def describe_cryosparc(path: Path) -> list[tuple[str, str]]:
     """Describe a table of cryoSPARC; nothing in it is run."""
     table = read_table(path)
     lines = [("cryoSPARC", f"{len(table)} rows"), ("groups", ", ".join(groups(table)))]
-    if "location/micrograph_path" in (table.dtype.names or ()):
+    if has_locations(table):
         places = read_locations(path)
-        lines.append(("particles", f"{sum(map(len, places.values()))} on {len(places)} micrographs"))
+        lines.append(("particles", f"{sum(map(len, places))} on {len(places)} micrographs"))
     elif is_of_micrographs(table):
         micrographs = read_exposures(path)
         lines += [("micrographs", str(len(micrographs.table))), *_describe_optics({"optics": micrographs.optics})]

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from cryopair.errors import BadFileError
+from cryopair.formats.coordinates.cryosparc import read_locations
+from cryopair.formats.cryosparc import read_table
 from cryopair.formats.star import read_star
 from cryopair.sources import Kind, kind_of, read_source
-from cryopair.sources.cryosparc import read_exposures, read_locations, read_table
+from cryopair.sources.cryosparc import read_exposures
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "cryosparc"
 
@@ -53,11 +55,10 @@ def test_locations_are_in_pixels_of_the_micrograph(tmp_path: Path) -> None:
         location__center_x_frac=[0.5, 0.25, 0.0],
         location__center_y_frac=[0.25, 1.0, 0.5],
     )
-    places = read_locations(path)
-    assert {name: where.tolist() for name, where in places.items()} == {
-        "J1/a.mrc": [[3000, 1000], [0, 2000]],
-        "J1/b.mrc": [[1500, 4000]],
-    }
+    first, second = read_locations(path)
+    assert (first.image, first.x.tolist(), first.y.tolist()) == ("J1/a.mrc", [3000, 0], [1000, 2000])
+    assert (second.image, second.x.tolist(), second.y.tolist()) == ("J1/b.mrc", [1500], [4000])
+    assert (first.shape, first.pixel_size) == ((4000, 6000), None)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real tables are not beside this checkout")

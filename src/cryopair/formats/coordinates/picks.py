@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadFileError
-from .star import Table, read_star, require, write_star
+from ...errors import BadFileError
+from ..star import Table, read_star, require, write_star
 
 Floats = npt.NDArray[np.float64]
 
