@@ -27,7 +27,7 @@ demo: $(BIN)/cryopair
 	cd $(DEMO) && ../$(BIN)/cryopair score
 
 test: $(BIN)/cryopair
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto
 
 interop: $(BIN)/cryopair
 	$(BIN)/pytest tests/interop

@@ -1,7 +1,10 @@
 """Fixtures: the made-up project, run once; tests work on copies of it."""
 
+import fcntl
+import json
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,23 @@ from cryopair.session.init import initialise
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("finished"))
+    """A project that was run, once for all processes that share the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    project, record = Project(shared / "finished"), shared / "finished.json"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not record.exists():
+            shutil.rmtree(project.folder, ignore_errors=True)
+            _run_once(project)
+            record.write_text(json.dumps({"jobs": project.jobs, "stdout": project.stdout}))
+    recorded = json.loads(record.read_text())
+    project.jobs, project.stdout = Counter(recorded["jobs"]), recorded["stdout"]
+    return project
+
+
+def _run_once(project: Project) -> None:
     project.simulate(MOVIES)
     here = Path.cwd()
     os.chdir(project.folder)
@@ -21,7 +40,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     finally:
         os.chdir(here)
     project.run()
-    return project
 
 
 @pytest.fixture
