@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from . import __version__
+from .commands.coordinates import add_import_options
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 _OUT_HELP = "folder for the results, relative to the project"
@@ -131,7 +132,26 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--picker", choices=("log",), default="log", help="log: Laplacian of Gaussian")
     sub.add_argument("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
 
-    _stage(add("handoff", "turn picks into coordinates on the raw micrographs, as RELION reads them"))
+    sub = add("import-coordinates", "take over particles that were picked elsewhere, on raw or denoised micrographs")
+    _stage(sub)
+    add_import_options(sub)
+
+    sub = add("handoff", "turn picks into coordinates on the raw micrographs, as RELION reads them")
+    _stage(sub)
+    sub.add_argument(
+        "--edge-margin",
+        type=float,
+        default=0.0,
+        metavar="Å",
+        help="drop picks nearer to an edge (default: keep all whose centre is on the micrograph, as RELION does)",
+    )
+    sub.add_argument(
+        "--min-distance",
+        type=float,
+        default=0.0,
+        metavar="Å",
+        help="of picks nearer to each other keep the best (default: drop only a second one on the same pixel)",
+    )
 
     sub = add("extract", "cut particles from the RAW micrographs, as RELION's Extract job does")
     _stage(sub)

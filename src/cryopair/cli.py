@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .arguments import make_parser
+from .commands.coordinates import import_coordinates
 from .errors import CryopairError
 
 
@@ -268,11 +269,18 @@ def pick(options: argparse.Namespace) -> int:
 def handoff(options: argparse.Namespace) -> int:
     """Hand picks to the raw micrographs."""
     from .micrographs import read_micrographs, write_micrographs
-    from .particles.handoff import hand_off
+    from .particles.handoff import LOSSES, hand_off
 
-    micrographs = hand_off(read_micrographs(options.star), out=options.out)
+    micrographs = hand_off(
+        read_micrographs(options.star),
+        out=options.out,
+        edge_margin=options.edge_margin,
+        min_distance=options.min_distance,
+    )
     write_micrographs(_table(options), micrographs)
-    return _summary(options, len(micrographs.table), len(micrographs.failed))
+    table = micrographs.table
+    lost = [f"{count} picks {why}" for label, why in LOSSES.items() if (count := int(table.ints(label).sum()))]
+    return _summary(options, len(table), len(micrographs.failed), ", ".join(lost))
 
 
 def extract(options: argparse.Namespace) -> int:
@@ -366,6 +374,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "measure": measure,
     "import-model": import_model,
     "pick": pick,
+    "import-coordinates": import_coordinates,
     "handoff": handoff,
     "extract": extract,
     "merge": merge,

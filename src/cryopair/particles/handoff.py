@@ -16,11 +16,20 @@ from ..formats.coordinates import Coordinates, Floats, read_coordinates
 from ..formats.mrc import read_mrc_info
 from ..formats.star import Table, write_star
 from ..micrographs import Micrographs, Row, mirrored, process
+from .selection import apart, inside
 
-COLUMNS = ("rlnMicrographCoordinates", "cryopairPicksOutside")
+LOSSES = {
+    "cryopairPicksOutside": "outside their micrograph",
+    "cryopairPicksNearEdge": "near an edge",
+    "cryopairPicksTooClose": "too close to a better one",
+}
+"""Why picks are dropped, by the column that counts them."""
+COLUMNS = ("rlnMicrographCoordinates", *LOSSES)
 
 
-def hand_off(micrographs: Micrographs, *, out: Path) -> Micrographs:
+def hand_off(
+    micrographs: Micrographs, *, out: Path, edge_margin: float = 0.0, min_distance: float = 0.0
+) -> Micrographs:
     """Write the picks of every micrograph in pixels of the raw micrograph.
 
     Parameters
@@ -29,31 +38,41 @@ def hand_off(micrographs: Micrographs, *, out: Path) -> Micrographs:
         Raw micrographs with ``cryopairPicks``, their picks, and ``cryopairPicker``, which made them.
     out : Path
         Folder for the coordinate files, relative to the project.
+    edge_margin : float
+        In Å. Picks nearer to an edge are dropped; 0 keeps all whose centre is on the micrograph, as RELION does,
+        which repeats the outermost pixels where a box reaches beyond them.
+    min_distance : float
+        In Å. Of picks that are not farther apart, only the best is kept; 0 drops only a second one on the same pixel.
 
     Returns
     -------
     Micrographs
-        With `COLUMNS` added: the coordinate file, and how many picks fell outside the micrograph and were dropped.
+        With `COLUMNS` added: the coordinate file, and how many picks were dropped, and why.
     """
 
     def convert(row: Row) -> dict[str, object]:
         picks = read_coordinates(row["cryopairPicks"])
         _, height, width = read_mrc_info(row["rlnMicrographName"]).shape
-        x, y = to_raw(picks, row, shape=(height, width), pixel_size=micrographs.pixel_size(row))
-        inside = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
+        shape, pixel_size = (height, width), micrographs.pixel_size(row)
+        x, y = to_raw(picks, row, shape=shape, pixel_size=pixel_size)
+        on_it = inside(x, y, shape=shape)
+        far_in = np.flatnonzero(inside(x, y, shape=shape, margin=edge_margin / pixel_size))
+        kept = far_in[apart(x[far_in], y[far_in], picks.score[far_in], distance=min_distance / pixel_size)]
         table = Table(
             {
-                "rlnCoordinateX": x[inside],
-                "rlnCoordinateY": y[inside],
-                "rlnAutopickFigureOfMerit": picks.score[inside],
-                "rlnClassNumber": [0] * len(inside),
-                "rlnAnglePsi": [0.0] * len(inside),
+                "rlnCoordinateX": x[kept],
+                "rlnCoordinateY": y[kept],
+                "rlnAutopickFigureOfMerit": picks.score[kept],
+                "rlnClassNumber": [0] * len(kept),
+                "rlnAnglePsi": [0.0] * len(kept),
             }
         )
         stem = out / mirrored(row["rlnMicrographName"])
         path = stem.with_name(stem.name + suffix(row["cryopairPicker"]))
         write_star(path, {"": table})
-        return {"rlnMicrographCoordinates": str(path), "cryopairPicksOutside": len(x) - len(inside)}
+        count = int(on_it.sum())
+        dropped = (len(x) - count, count - len(far_in), len(far_in) - len(kept))
+        return dict(zip(COLUMNS, (str(path), *dropped), strict=True))
 
     return process(micrographs, "handoff", convert, columns=COLUMNS)
 

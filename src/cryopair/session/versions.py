@@ -13,7 +13,7 @@ VERSIONS = {
     "denoise": 2,
     "measure": 2,
     "pick": 2,
-    "handoff": 1,
+    "handoff": 2,
     "extract": 1,
     "merge": 1,
     "report": 2,

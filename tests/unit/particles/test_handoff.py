@@ -12,7 +12,7 @@ from cryopair.errors import BadFileError
 from cryopair.formats.coordinates import Coordinates, write_coordinates
 from cryopair.formats.star import read_star
 from cryopair.micrographs import Micrographs
-from cryopair.particles.handoff import hand_off, to_raw, write_coordinate_files, write_coords_suffix
+from cryopair.particles.handoff import LOSSES, hand_off, to_raw, write_coordinate_files, write_coords_suffix
 
 ROW = {"rlnMicrographName": "MotionCorr/job002/a.mrc", "cryopairPicks": "picks/a_log.star"}
 
@@ -131,3 +131,19 @@ def test_relion_3_gets_a_file_whose_name_is_the_suffix(handed: Micrographs) -> N
     for row in handed.table.rows():
         below_job = row["rlnMicrographName"].removeprefix("MotionCorr/job002/").removesuffix(".mrc")
         assert row["rlnMicrographCoordinates"] == f"handoff/{below_job}{suffix}"
+
+
+def test_picks_near_edges_and_each_other_are_counted_by_their_reason(
+    make_micrographs: Callable[..., Micrographs],
+) -> None:
+    micrographs = make_micrographs({"a": []})
+    x, y = [30.0, 33.0, 45.0, 9.4, 60.0, 200.0, 30.0], [30.0, 30.0, 30.0, 30.0, 61.0, 30.0, 30.0]
+    score = [1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 1.0]
+    write_coordinates("picks/a.star", picks_at(x, y, shape=(70, 91), pixel_size=1.35, score=score))
+    micrographs.table["cryopairPicker"], micrographs.table["cryopairPicks"] = ["imported"], ["picks/a.star"]
+    row = hand_off(micrographs, out=Path("all")).table.row(0)
+    assert [row[label] for label in LOSSES] == ["1", "0", "1"]
+    row = hand_off(micrographs, out=Path("some"), edge_margin=13.5, min_distance=4.1).table.row(0)
+    assert [row[label] for label in LOSSES] == ["1", "2", "2"]
+    (table,) = read_star(row["rlnMicrographCoordinates"]).values()
+    np.testing.assert_array_equal(table.floats("rlnCoordinateX"), [33, 45])

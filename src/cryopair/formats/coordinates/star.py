@@ -17,6 +17,8 @@ from .places import Places, by_image, no_scores
 
 X, Y, SCORE = "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit"
 _FILES = "rlnMicrographCoordinates"
+IMAGE_IN_TABLE = "cryopairImageInTable"
+"""Column of a list of coordinate files: what a table of many micrographs calls this one; ``""`` if it is no table."""
 _IMAGE = ("cryopairImageSizeX", "cryopairImageSizeY", "cryopairPixelSize")
 
 
@@ -25,8 +27,8 @@ def is_list_of_files(blocks: Mapping[str, Table]) -> bool:
     return any(_FILES in table for table in blocks.values())
 
 
-def listed_files(path: str | Path, blocks: Mapping[str, Table]) -> list[tuple[str, str]]:
-    """Return the pairs of micrograph and coordinate file of such a list.
+def listed_files(path: str | Path, blocks: Mapping[str, Table]) -> list[tuple[str, str, str]]:
+    """Return micrograph, coordinate file, and the name of the image in it, of each row of such a list.
 
     Raises
     ------
@@ -36,7 +38,8 @@ def listed_files(path: str | Path, blocks: Mapping[str, Table]) -> list[tuple[st
     table = next(table for table in blocks.values() if _FILES in table)
     if "rlnMicrographName" not in table:
         raise BadFileError(path, f"lists _{_FILES} without _rlnMicrographName")
-    return list(zip(table["rlnMicrographName"], table[_FILES], strict=True))
+    images = table[IMAGE_IN_TABLE] if IMAGE_IN_TABLE in table else [""] * len(table)
+    return list(zip(table["rlnMicrographName"], table[_FILES], images, strict=True))
 
 
 def read_star_places(path: str | Path, blocks: Mapping[str, Table]) -> list[Places]:

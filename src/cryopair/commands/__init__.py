@@ -1,0 +1,1 @@
+"""Commands that `cli` has no room for, by what they are about."""
