@@ -129,8 +129,11 @@ def make_parser() -> argparse.ArgumentParser:
 
     sub = add("pick", "pick particles on denoised micrographs")
     _stage(sub)
-    sub.add_argument("--picker", choices=("log",), default="log", help="log: Laplacian of Gaussian")
-    sub.add_argument("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
+    sub.add_argument("--picker", choices=("blob",), default="blob", help="blob: discs darker than their rim")
+    sub.add_argument(
+        "--diameter", type=float, required=True, metavar="Å", help="particle diameter; of a long particle, its length"
+    )
+    sub.add_argument("--diameter-max", type=float, metavar="Å", help="of the largest particles, if they differ in size")
 
     sub = add("import-coordinates", "take over particles that were picked elsewhere, on raw or denoised micrographs")
     _stage(sub)

@@ -259,7 +259,7 @@ def pick(options: argparse.Namespace) -> int:
     from .picking.pickers import choose_picker
     from .picking.stage import pick_micrographs
 
-    picker = choose_picker(options.picker, diameter=options.diameter)
+    picker = choose_picker(options.picker, diameter=options.diameter, diameter_max=options.diameter_max)
     micrographs = pick_micrographs(read_micrographs(options.star), picker, out=options.out)
     write_micrographs(_table(options), micrographs)
     picks = int(micrographs.table.ints("cryopairPickCount").sum())

@@ -93,12 +93,12 @@ def test_relion_classifies_the_particles(project: Path, relion) -> None:
 
 
 def test_relion_extracts_the_same_particles_from_our_coordinates(project: Path, relion) -> None:
-    """RELION 3.1 finds the coordinates by coords_suffix_log.star and cuts what we cut, pixel by pixel."""
+    """RELION 3.1 finds the coordinates by coords_suffix_blob.star and cuts what we cut, pixel by pixel."""
     options = ("--extract", "--extract_size", 112, "--norm", "--bg_radius", 42, "--invert_contrast")
-    coordinates = ("--coord_dir", "cryopair/coordinates/", "--coord_suffix", "_log.star")
+    coordinates = ("--coord_dir", "cryopair/coordinates/", "--coord_suffix", "_blob.star")
     output = ("--part_star", "Extract/job020/particles.star", "--part_dir", "Extract/job020/")
     dust = ("--white_dust", -1, "--black_dust", -1)
-    assert (project / "cryopair/coordinates/coords_suffix_log.star").is_file()
+    assert (project / "cryopair/coordinates/coords_suffix_blob.star").is_file()
     relion("preprocess", "--i", SOURCE, *coordinates, *output, *options, *dust, cwd=project)
     theirs = read_star(project / "Extract/job020/particles.star")
     ours = read_star(project / "cryopair/particles.star")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Section
 
@@ -110,10 +110,26 @@ class Denoising(Section):
 class Picking(Section):
     """How particles are found on the denoised micrographs."""
 
-    picker: Literal["log"] = Field("log", description="What finds the particles. log: Laplacian of Gaussian.")
+    picker: Literal["blob"] = Field(
+        "blob", description="What finds the particles. blob: discs that are darker than their rim."
+    )
     diameter: float | None = Field(
         None, gt=0, description="Particle diameter in Å (of a long particle, its length). null: stop after denoising."
     )
+    diameter_max: float | None = Field(
+        None,
+        gt=0,
+        description="Diameter of the largest particles in Å, where they differ in size; `diameter` is then that of the "
+        "smallest. null: all are alike.",
+    )
+
+    @model_validator(mode="after")
+    def _largest_last(self) -> Self:
+        if self.diameter and self.diameter_max and self.diameter_max < self.diameter:
+            raise ValueError(
+                f"diameter_max ({self.diameter_max:g} Å) is smaller than diameter ({self.diameter:g} Å); swap them"
+            )
+        return self
 
 
 class Extraction(Section):

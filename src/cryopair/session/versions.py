@@ -12,7 +12,7 @@ VERSIONS = {
     "train": 3,
     "denoise": 2,
     "measure": 2,
-    "pick": 2,
+    "pick": 3,
     "handoff": 2,
     "extract": 1,
     "merge": 1,

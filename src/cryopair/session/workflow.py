@@ -230,7 +230,8 @@ class Session:
     def picking_options(self) -> str:
         """Options of ``cryopair pick``."""
         settings = self.config.picking
-        return f"--picker {settings.picker} --diameter {settings.diameter}"
+        options = f"--picker {settings.picker} --diameter {settings.diameter}"
+        return options if settings.diameter_max is None else f"{options} --diameter-max {settings.diameter_max}"
 
     @property
     def extraction_options(self) -> str:

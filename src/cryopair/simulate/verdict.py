@@ -13,13 +13,11 @@ from ..formats.coordinates import read_coordinate_table
 from ..formats.mrc import read_mrc, read_mrc_info
 from ..formats.star import read_star
 from ..micrographs import mirrored, read_micrographs
-from ..picking.log import pick_particles
+from ..picking.blob import pick_blobs
 from .project import SETTINGS
-from .scoring import PickScore, f1, match_picks, snr_db_against_truth
+from .scoring import PickScore, add_scores, f1, score_picks, snr_db_against_truth
 
 _TRUTH = Path("truth")
-_HIT = 1 / 4
-"""A pick within this share of the particle diameter of a particle's centre has found it."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,10 @@ def judge(output: Path, *, diameter: float) -> Verdict:
         before.append(snr_db_against_truth(raw, truth, pixel_size=pixel_size))
         after.append(snr_db_against_truth(read_mrc(row["rlnMicrographName"]), truth, pixel_size=pixel_size))
         particles = _positions(stem.with_suffix(".star"))
-        picked = pick_particles(raw, pixel_size=pixel_size, diameter=diameter)
+        picked = pick_blobs(raw, pixel_size=pixel_size, diameter=diameter)
         reach = diameter / pixel_size
-        on_raw = _add(on_raw, _score(np.stack([picked.x, picked.y], axis=1), particles, raw.shape, reach))
-        on_denoised = _add(on_denoised, _score(_positions(coordinates[name]), particles, raw.shape, reach))
+        on_raw = add_scores(on_raw, score_picks(np.stack([picked.x, picked.y], axis=1), particles, raw.shape, reach))
+        on_denoised = add_scores(on_denoised, score_picks(_positions(coordinates[name]), particles, raw.shape, reach))
     names = read_star(output / "particles.star")["particles"]["rlnMicrographName"]
     raw_names = [name for name in set(names) if not read_mrc_info(name).denoised]
     return Verdict(
@@ -104,18 +102,3 @@ def judge(output: Path, *, diameter: float) -> Verdict:
 def _positions(path: str | Path) -> npt.NDArray[np.float64]:
     table = read_coordinate_table(path)
     return np.stack([table.floats("rlnCoordinateX"), table.floats("rlnCoordinateY")], axis=1)
-
-
-def _score(
-    picks: npt.NDArray[np.float64], truth: npt.NDArray[np.float64], shape: tuple[int, ...], diameter: float
-) -> PickScore:
-    """Match picks with particles; those cut by the edge may be picked, but need not be."""
-    size = np.array(shape[::-1])
-    whole = ((truth >= diameter / 2) & (truth < size - diameter / 2)).all(axis=1)
-    found = match_picks(picks, truth, _HIT * diameter)
-    missed = match_picks(picks, truth[whole], _HIT * diameter).false_negative
-    return PickScore(found.true_positive, found.false_positive, missed)
-
-
-def _add(a: PickScore, b: PickScore) -> PickScore:
-    return PickScore(*(x + y for x, y in zip(a, b, strict=True)))

@@ -9,7 +9,7 @@ from cryopair.formats.coordinates import read_coordinates
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, read_star
 from cryopair.micrographs import Micrographs
-from cryopair.picking.log import pick_particles
+from cryopair.picking.blob import pick_blobs
 from cryopair.picking.pickers import choose_picker
 from cryopair.picking.stage import pick_micrographs
 
@@ -35,14 +35,16 @@ def picked(tmp_path: Path) -> Micrographs:
             "rlnMicrographNameDenoised": [str(tmp_path / f"denoised/{name}.mrc") for name in names],
         }
     )
-    picker = choose_picker("log", diameter=DIAMETER)
+    picker = choose_picker("blob", diameter=DIAMETER)
     return pick_micrographs(Micrographs(optics, table), picker, out=tmp_path / "picks")
 
 
 def test_picks_are_counted_and_say_what_they_were_made_on(picked: Micrographs, tmp_path: Path) -> None:
     assert picked.table["cryopairPickCount"] == ["3", "0"]
-    assert picked.table["cryopairPicker"] == ["log", "log"]
-    assert picked.table["cryopairPicks"] == [str(tmp_path / f"picks/Movies/{name}_log.star") for name in ("a", "empty")]
+    assert picked.table["cryopairPicker"] == ["blob", "blob"]
+    assert picked.table["cryopairPicks"] == [
+        str(tmp_path / f"picks/Movies/{name}_blob.star") for name in ("a", "empty")
+    ]
     for row in picked.table.rows():
         assert list(read_star(row["cryopairPicks"])) == ["", "image"]
         coordinates = read_coordinates(row["cryopairPicks"])
@@ -54,7 +56,7 @@ def test_picks_are_counted_and_say_what_they_were_made_on(picked: Micrographs, t
 def test_picks_are_the_pickers_best_first(picked: Micrographs) -> None:
     row = picked.table.row(0)
     image = read_mrc(row["rlnMicrographNameDenoised"])
-    expected = pick_particles(image, pixel_size=PIXEL_SIZE, diameter=DIAMETER)
+    expected = pick_blobs(image, pixel_size=PIXEL_SIZE, diameter=DIAMETER)
     found = read_coordinates(row["cryopairPicks"])
     for name in ("x", "y", "score"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-6)

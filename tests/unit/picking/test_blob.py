@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from cryopair.picking.log import Picks, pick_particles
+from cryopair.picking.blob import Picks, pick_blobs
 
 DIAMETER = 100.0
 PIXEL_SIZE = 1.6
@@ -62,7 +62,7 @@ def matches(picks: Picks, places: np.ndarray, *, within: float) -> np.ndarray:
 
 
 def pick(image: np.ndarray, **options: float) -> Picks:
-    return pick_particles(image, **{"pixel_size": PIXEL_SIZE, "diameter": DIAMETER, **options})
+    return pick_blobs(image, **{"pixel_size": PIXEL_SIZE, "diameter": DIAMETER, **options})
 
 
 @pytest.mark.parametrize("kind", ["discs", "rings"])
@@ -81,6 +81,26 @@ def test_contamination_is_left_out() -> None:
     picks = pick(scene.image - 12 * gaussian_filter(blob, 4))
     assert np.all(np.hypot(picks.x - BLOB[0], picks.y - BLOB[1]) > 1.1 * WIDTH)
     assert np.isfinite(matches(picks, scene.places, within=0.25 * WIDTH)).sum() >= 0.9 * len(scene.places)
+
+
+@pytest.mark.parametrize("blur", [0.0, 3.0, 10.0])
+def test_ripples_are_not_particles(blur: float) -> None:
+    """Noise has some seventy maxima as far apart as particles; hardly any may be picked."""
+    picked = []
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(size=SHAPE)
+        picked.append(len(pick(gaussian_filter(noise, blur) if blur else noise)))
+    assert np.mean(picked) < 8
+
+
+def test_particles_of_several_sizes_are_found() -> None:
+    """Half of the particles are twice as large as the others."""
+    scene = make_scene("discs", particles=0)
+    grid = [(x, y) for y in (110, 310, 510) for x in (110, 300, 500, 690)]
+    image = scene.image - sum(soft_disc(x, y, WIDTH * (1 + n % 2)) for n, (x, y) in enumerate(grid))
+    picks = pick(image, diameter_max=2 * DIAMETER)
+    assert np.isfinite(matches(picks, np.array(grid), within=0.25 * WIDTH)).all()
+    assert len(picks) <= 13
 
 
 def test_nothing_is_closer_to_the_edge_than_half_a_diameter() -> None:
@@ -105,7 +125,7 @@ def test_best_first_and_the_same_each_time() -> None:
 def test_stronger_particles_score_higher() -> None:
     noise = gaussian_filter(np.random.default_rng(3).normal(size=SHAPE), 3)
     places = [(150, 150), (400, 300), (650, 450)]
-    image = 0.2 * noise / noise.std() - sum(
+    image = noise / noise.std() - sum(
         s * soft_disc(x, y, WIDTH) for s, (x, y) in zip((1.5, 2.5, 2.0), places, strict=True)
     )
     best = pick(image)
