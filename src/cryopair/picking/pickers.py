@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy.typing as npt
+
+from ..errors import UsageError
 from ..formats.coordinates import Coordinates
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row
 from .blob import pick_blobs
+from .matching import pick_matches
+from .picks import Picks
+from .templates import read_templates
 
 PickOne = Callable[[Row], Coordinates]
 """Gives the picks of a micrograph, in pixels of the image that was picked on; raises `CryopairError` for a bad one."""
@@ -30,7 +37,9 @@ class Picker(Protocol):
         """Make ready to pick on these micrographs."""
 
 
-def choose_picker(name: str, *, diameter: float, diameter_max: float | None = None) -> Picker:
+def choose_picker(
+    name: str, *, diameter: float, diameter_max: float | None = None, templates: Path | None = None
+) -> Picker:
     """Return the picker of a name.
 
     Parameters
@@ -41,8 +50,18 @@ def choose_picker(name: str, *, diameter: float, diameter_max: float | None = No
         Particle diameter in Å, of the smallest if they differ in size.
     diameter_max : float, optional
         Diameter of the largest, in Å.
+    templates : Path, optional
+        Folder of templates, for the picker of that name.
+
+    Raises
+    ------
+    UsageError
+        When the picker lacks what it needs.
     """
-    assert name == "blob"
+    if name == "template":
+        if templates is None:
+            raise UsageError("the picker 'template' needs --templates: a folder that cryopair templates wrote.")
+        return TemplatePicker(templates)
     return BlobPicker(diameter, diameter_max)
 
 
@@ -57,11 +76,43 @@ class BlobPicker:
     def start(self, micrographs: Micrographs) -> PickOne:
         """Pick on ``rlnMicrographNameDenoised``."""
 
-        def pick(row: Row) -> Coordinates:
-            name = row["rlnMicrographNameDenoised"]
-            image, pixel_size = read_mrc(name), micrographs.pixel_size(row)
-            picks = pick_blobs(image, pixel_size=pixel_size, diameter=self.diameter, diameter_max=self.diameter_max)
-            height, width = image.shape
-            return Coordinates(picks.x, picks.y, picks.score, name, (height, width), pixel_size)
+        def pick(image: npt.NDArray, pixel_size: float) -> Picks:
+            return pick_blobs(image, pixel_size=pixel_size, diameter=self.diameter, diameter_max=self.diameter_max)
 
-        return pick
+        return _on_denoised(micrographs, pick)
+
+
+@dataclass(frozen=True)
+class TemplatePicker:
+    """Averages of the session's own particles, matched with denoised micrographs: see `templates` and `matching`."""
+
+    templates: Path
+    name: str = "template"
+
+    def start(self, micrographs: Micrographs) -> PickOne:
+        """Pick on ``rlnMicrographNameDenoised``."""
+        templates = read_templates(self.templates)
+
+        def pick(image: npt.NDArray, pixel_size: float) -> Picks:
+            return pick_matches(
+                image,
+                templates.images,
+                pixel_size=pixel_size,
+                template_pixel_size=templates.pixel_size,
+                diameter=templates.diameter,
+            )
+
+        return _on_denoised(micrographs, pick)
+
+
+def _on_denoised(micrographs: Micrographs, pick: Callable[[npt.NDArray, float], Picks]) -> PickOne:
+    """Return what picks on a denoised micrograph, given what picks on an image with its pixel size."""
+
+    def pick_one(row: Row) -> Coordinates:
+        name = row["rlnMicrographNameDenoised"]
+        image, pixel_size = read_mrc(name), micrographs.pixel_size(row)
+        picks = pick(image, pixel_size)
+        height, width = image.shape
+        return Coordinates(picks.x, picks.y, picks.score, name, (height, width), pixel_size)
+
+    return pick_one
