@@ -1,6 +1,7 @@
 rule pick:
     input:
-        f"{OUT}/denoised/{{shard}}.star",
+        micrographs=f"{OUT}/denoised/{{shard}}.star",
+        more=session.picking_inputs(),
     output:
         f"{OUT}/picks/{{shard}}.star",
     log:
@@ -20,5 +21,5 @@ rule pick:
     message:
         "Picking on shard {wildcards.shard}"
     shell:
-        "cryopair pick --star {input:q} {params.options} --out {params.folder:q} --table {output:q}"
+        "cryopair pick --star {input.micrographs:q} {params.options:q} --out {params.folder:q} --table {output:q}"
         " > {log:q} 2>&1"

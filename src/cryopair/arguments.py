@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import __version__
 from .commands.coordinates import add_import_options
+from .commands.picking import add_pick_options, add_templates_options
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 _OUT_HELP = "folder for the results, relative to the project"
@@ -127,13 +128,12 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--baselines", action="store_true", help="measure simple filters too, into CSV_baselines.csv")
     _device(sub)
 
-    sub = add("pick", "pick particles on denoised micrographs")
+    sub = add("templates", "average particles into templates for picking, once")
+    add_templates_options(sub)
+
+    sub = add("pick", "pick particles on denoised or raw micrographs")
     _stage(sub)
-    sub.add_argument("--picker", choices=("blob",), default="blob", help="blob: discs darker than their rim")
-    sub.add_argument(
-        "--diameter", type=float, required=True, metavar="Å", help="particle diameter; of a long particle, its length"
-    )
-    sub.add_argument("--diameter-max", type=float, metavar="Å", help="of the largest particles, if they differ in size")
+    add_pick_options(sub)
 
     sub = add("import-coordinates", "take over particles that were picked elsewhere, on raw or denoised micrographs")
     _stage(sub)

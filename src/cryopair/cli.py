@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .arguments import make_parser
 from .commands.coordinates import import_coordinates
+from .commands.picking import pick, templates
 from .errors import CryopairError
 
 
@@ -253,19 +254,6 @@ def import_model(options: argparse.Namespace) -> int:
     return 0
 
 
-def pick(options: argparse.Namespace) -> int:
-    """Pick particles."""
-    from .micrographs import read_micrographs, write_micrographs
-    from .picking.pickers import choose_picker
-    from .picking.stage import pick_micrographs
-
-    picker = choose_picker(options.picker, diameter=options.diameter, diameter_max=options.diameter_max)
-    micrographs = pick_micrographs(read_micrographs(options.star), picker, out=options.out)
-    write_micrographs(_table(options), micrographs)
-    picks = int(micrographs.table.ints("cryopairPickCount").sum())
-    return _summary(options, len(micrographs.table), len(micrographs.failed), f"{picks} particles")
-
-
 def handoff(options: argparse.Namespace) -> int:
     """Hand picks to the raw micrographs."""
     from .micrographs import read_micrographs, write_micrographs
@@ -373,6 +361,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "denoise": denoise,
     "measure": measure,
     "import-model": import_model,
+    "templates": templates,
     "pick": pick,
     "import-coordinates": import_coordinates,
     "handoff": handoff,

@@ -110,9 +110,13 @@ class Denoising(Section):
 class Picking(Section):
     """How particles are found on the denoised micrographs."""
 
-    picker: Literal["blob"] = Field(
-        "blob", description="What finds the particles. blob: discs that are darker than their rim."
+    picker: Literal["blob", "template"] = Field(
+        "blob",
+        description="What finds the particles. blob: discs that are darker than their rim. template: averages of this "
+        "session's own particles, made once of its first shards and matched with all micrographs; better where "
+        "particles differ from discs.",
     )
+    images: Literal["denoised", "raw"] = Field("denoised", description="What to pick on.")
     diameter: float | None = Field(
         None, gt=0, description="Particle diameter in Å (of a long particle, its length). null: stop after denoising."
     )
@@ -120,7 +124,12 @@ class Picking(Section):
         None,
         gt=0,
         description="Diameter of the largest particles in Å, where they differ in size; `diameter` is then that of the "
-        "smallest. null: all are alike.",
+        "smallest. null: all are alike. For blob.",
+    )
+    min_score: float | None = Field(
+        None,
+        description="Leave out picks with a lower score. Scores of blob are in standard deviations of the background, "
+        "those of template are correlation coefficients. null: all that the picker believes.",
     )
 
     @model_validator(mode="after")
@@ -129,6 +138,8 @@ class Picking(Section):
             raise ValueError(
                 f"diameter_max ({self.diameter_max:g} Å) is smaller than diameter ({self.diameter:g} Å); swap them"
             )
+        if self.diameter_max and self.picker != "blob":
+            raise ValueError(f"diameter_max is for the picker blob; the picker is {self.picker}")
         return self
 
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..formats.coordinates import Coordinates
-from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row
 from .blob import pick_blobs
+from .images import Images
 from .matching import pick_matches
 from .picks import Picks
 from .templates import read_templates
@@ -38,7 +38,7 @@ class Picker(Protocol):
 
 
 def choose_picker(
-    name: str, *, diameter: float, diameter_max: float | None = None, templates: Path | None = None
+    name: str, images: Images, *, diameter: float, diameter_max: float | None = None, templates: Path | None = None
 ) -> Picker:
     """Return the picker of a name.
 
@@ -46,6 +46,8 @@ def choose_picker(
     ----------
     name : str
         As ``picking.picker`` in the configuration.
+    images : Images
+        What to pick on.
     diameter : float
         Particle diameter in Å, of the smallest if they differ in size.
     diameter_max : float, optional
@@ -61,36 +63,38 @@ def choose_picker(
     if name == "template":
         if templates is None:
             raise UsageError("the picker 'template' needs --templates: a folder that cryopair templates wrote.")
-        return TemplatePicker(templates)
-    return BlobPicker(diameter, diameter_max)
+        return TemplatePicker(images, templates)
+    return BlobPicker(images, diameter, diameter_max)
 
 
 @dataclass(frozen=True)
 class BlobPicker:
-    """Discs darker than their rim, on denoised micrographs: see `blob`."""
+    """Discs darker than their rim: see `blob`."""
 
+    images: Images
     diameter: float
     diameter_max: float | None = None
     name: str = "blob"
 
     def start(self, micrographs: Micrographs) -> PickOne:
-        """Pick on ``rlnMicrographNameDenoised``."""
+        """Make ready to pick, image by image."""
 
         def pick(image: npt.NDArray, pixel_size: float) -> Picks:
             return pick_blobs(image, pixel_size=pixel_size, diameter=self.diameter, diameter_max=self.diameter_max)
 
-        return _on_denoised(micrographs, pick)
+        return _image_by_image(micrographs, self.images, pick)
 
 
 @dataclass(frozen=True)
 class TemplatePicker:
-    """Averages of the session's own particles, matched with denoised micrographs: see `templates` and `matching`."""
+    """Averages of the session's own particles, matched with micrographs: see `templates` and `matching`."""
 
+    images: Images
     templates: Path
     name: str = "template"
 
     def start(self, micrographs: Micrographs) -> PickOne:
-        """Pick on ``rlnMicrographNameDenoised``."""
+        """Read the templates."""
         templates = read_templates(self.templates)
 
         def pick(image: npt.NDArray, pixel_size: float) -> Picks:
@@ -102,17 +106,16 @@ class TemplatePicker:
                 diameter=templates.diameter,
             )
 
-        return _on_denoised(micrographs, pick)
+        return _image_by_image(micrographs, self.images, pick)
 
 
-def _on_denoised(micrographs: Micrographs, pick: Callable[[npt.NDArray, float], Picks]) -> PickOne:
-    """Return what picks on a denoised micrograph, given what picks on an image with its pixel size."""
+def _image_by_image(micrographs: Micrographs, images: Images, pick: Callable[[npt.NDArray, float], Picks]) -> PickOne:
+    """Return what picks on a micrograph, given what picks on an image with its pixel size."""
 
     def pick_one(row: Row) -> Coordinates:
-        name = row["rlnMicrographNameDenoised"]
-        image, pixel_size = read_mrc(name), micrographs.pixel_size(row)
+        image, pixel_size = images.read(row), micrographs.pixel_size(row)
         picks = pick(image, pixel_size)
         height, width = image.shape
-        return Coordinates(picks.x, picks.y, picks.score, name, (height, width), pixel_size)
+        return Coordinates(picks.x, picks.y, picks.score, images.name_of(row), (height, width), pixel_size)
 
     return pick_one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..formats.coordinates import write_coordinates
@@ -11,17 +12,21 @@ from .pickers import Picker
 COLUMNS = ("cryopairPicker", "cryopairPicks", "cryopairPickCount")
 
 
-def pick_micrographs(micrographs: Micrographs, picker: Picker, *, out: Path) -> Micrographs:
+def pick_micrographs(
+    micrographs: Micrographs, picker: Picker, *, out: Path, min_score: float | None = None
+) -> Micrographs:
     """Pick particles on every micrograph.
 
     Parameters
     ----------
     micrographs : Micrographs
-        With what the picker picks on, as a rule ``rlnMicrographNameDenoised``.
+        With what the picker picks on.
     picker : Picker
         What finds the particles.
     out : Path
         Folder for the picks, relative to the project.
+    min_score : float, optional
+        Picks with a lower score are left out.
 
     Returns
     -------
@@ -33,6 +38,9 @@ def pick_micrographs(micrographs: Micrographs, picker: Picker, *, out: Path) -> 
 
     def pick(row: Row) -> dict[str, object]:
         picks = pick_one(row)
+        if min_score is not None:
+            kept = picks.score >= min_score
+            picks = replace(picks, x=picks.x[kept], y=picks.y[kept], score=picks.score[kept])
         stem = out / mirrored(row["rlnMicrographName"])
         path = stem.with_name(f"{stem.name}_{picker.name}.star")
         write_coordinates(path, picks)

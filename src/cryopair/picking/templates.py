@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from ..errors import BadFileError, CryopairError
 from ..formats.atomic import sealed_path
-from ..formats.mrc import DENOISED_LABEL, map_mrc, read_mrc, read_mrc_info, write_mrc
+from ..formats.mrc import DENOISED_LABEL, map_mrc, read_mrc_info, write_mrc
 from ..formats.star import Table, read_star, require, write_star
 from ..micrographs import Micrographs
 from .blob import find_blobs
 from .classes import ANGLES, average_classes, render, sample_circles
+from .images import Images
 from .matching import REACH, match
 from .peaks import Peaks, refined
 from .picks import Floats
@@ -86,19 +87,19 @@ def make_templates(images: Iterable[tuple[npt.NDArray, float]], *, diameter: flo
     return Templates(averages, pixel_size, counts, diameter)
 
 
-def templates_of(tables: Sequence[Micrographs], *, diameter: float) -> Templates:
-    """Make templates of the denoised micrographs of some shards.
+def templates_of(tables: Sequence[Micrographs], images: Images, *, diameter: float) -> Templates:
+    """Make templates of the particles on the micrographs of some shards.
 
     Raises
     ------
     CryopairError
         When there are too few particles, or no micrographs.
     """
-    rows = [(row["rlnMicrographNameDenoised"], table.pixel_size(row)) for table in tables for row in table.table.rows()]
+    rows = [(row, table.pixel_size(row)) for table in tables for row in table.table.rows()]
     if not rows:
         raise CryopairError("There are no micrographs to make templates of.")
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(MICROGRAPHS, len(rows))).round().astype(int))
-    return make_templates(((read_mrc(rows[i][0]), rows[i][1]) for i in chosen), diameter=diameter)
+    return make_templates(((images.read(rows[i][0]), rows[i][1]) for i in chosen), diameter=diameter)
 
 
 def write_templates(folder: Path, templates: Templates, *, shards: Sequence[str] = ()) -> None:

@@ -12,6 +12,7 @@ VERSIONS = {
     "train": 3,
     "denoise": 2,
     "measure": 2,
+    "templates": 1,
     "pick": 3,
     "handoff": 2,
     "extract": 1,

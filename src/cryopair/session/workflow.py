@@ -194,6 +194,38 @@ class Session:
         """Whether particles are extracted."""
         return self.picks and self.config.extraction.box is not None
 
+    # -- templates ------------------------------------------------------------------------------
+
+    @property
+    def matches(self) -> bool:
+        """Whether particles are picked by templates."""
+        return self.picks and self.config.picking.picker == "template"
+
+    @property
+    def templates(self) -> str:
+        """Folder of the templates; its name has a hash of all that decides which come out, as training sets have."""
+        picking = self.config.picking
+        decides: dict[str, object] = {
+            "diameter": picking.diameter,
+            "images": picking.images,
+            "model": self.model,
+            "denoising": self.config.denoising.model_dump(),
+            "versions": {stage: VERSIONS[stage] for stage in ("denoise", "templates")},
+        }
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        return f"{self.output}/templates/{self.config.training.name}-{digest[:8]}"
+
+    def template_shards(self) -> list[str]:
+        """Return the shards that templates are made of: those of the training set, or those already used."""
+        made = Path(self.templates, "templates.star")
+        return read_star(made)["template_shards"]["cryopairShard"] if made.exists() else self.training_shards()
+
+    def picking_inputs(self) -> list[str]:
+        """Return the files besides the micrographs that picking needs."""
+        return [f"{self.templates}/templates.star"] if self.matches else []
+
+    # -- tables ---------------------------------------------------------------------------------
+
     def tables(self, stage: str, shards: list[str]) -> list[str]:
         """Return the tables ``<output>/<stage>/<shard>.star`` of shards."""
         return [f"{self.output}/{stage}/{shard}.star" for shard in shards]
@@ -227,11 +259,13 @@ class Session:
         return [*options, "--dose-weighting" if self.config.halves.dose_weighting else "--no-dose-weighting"]
 
     @property
-    def picking_options(self) -> str:
+    def picking_options(self) -> list[str]:
         """Options of ``cryopair pick``."""
-        settings = self.config.picking
-        options = f"--picker {settings.picker} --diameter {settings.diameter}"
-        return options if settings.diameter_max is None else f"{options} --diameter-max {settings.diameter_max}"
+        names = ("picker", "images", "diameter", "diameter_max", "min_score")
+        values: dict[str, object] = {name: getattr(self.config.picking, name) for name in names}
+        values["templates"] = self.templates if self.matches else None
+        given = {name: value for name, value in values.items() if value is not None}
+        return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
     @property
     def extraction_options(self) -> str:

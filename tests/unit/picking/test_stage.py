@@ -10,6 +10,7 @@ from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, read_star
 from cryopair.micrographs import Micrographs
 from cryopair.picking.blob import pick_blobs
+from cryopair.picking.images import Images
 from cryopair.picking.pickers import choose_picker
 from cryopair.picking.stage import pick_micrographs
 
@@ -35,7 +36,7 @@ def picked(tmp_path: Path) -> Micrographs:
             "rlnMicrographNameDenoised": [str(tmp_path / f"denoised/{name}.mrc") for name in names],
         }
     )
-    picker = choose_picker("blob", diameter=DIAMETER)
+    picker = choose_picker("blob", Images.DENOISED, diameter=DIAMETER)
     return pick_micrographs(Micrographs(optics, table), picker, out=tmp_path / "picks")
 
 

@@ -1,0 +1,25 @@
+rule templates:
+    input:
+        lambda wildcards: ancient(session.tables("denoised", session.template_shards())),
+    output:
+        table=f"{session.templates}/templates.star",
+        stack=f"{session.templates}/templates.mrcs",
+    log:
+        f"{OUT}/logs/templates.log",
+    benchmark:
+        f"{OUT}/benchmarks/templates.tsv"
+    conda:
+        "../envs/cryopair.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        folder=subpath(output.table, parent=True),
+        diameter=session.config.picking.diameter,
+        images=session.config.picking.images,
+    message:
+        "Averaging particles into templates"
+    shell:
+        "cryopair templates {input:q} --diameter {params.diameter} --images {params.images} --out {params.folder:q}"
+        " > {log:q} 2>&1"
