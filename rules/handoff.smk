@@ -12,7 +12,8 @@ rule handoff:
     params:
         version=VERSIONS["handoff"],
         folder=subpath(output[0], parent=True),
+        options=session.handoff_options,
     message:
         "Handing coordinates of shard {wildcards.shard} to the raw micrographs"
     shell:
-        "cryopair handoff --star {input:q} --out {params.folder:q} --table {output:q} > {log:q} 2>&1"
+        "cryopair handoff --star {input:q} {params.options} --out {params.folder:q} --table {output:q} > {log:q} 2>&1"

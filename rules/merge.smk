@@ -13,7 +13,7 @@ rule merge:
         version=VERSIONS["merge"],
         output=subpath(output[0], parent=True),
         shards=lambda wildcards: shards(),
-        options=session.merge_options,
+        options=lambda wildcards: session.merge_options(shards()),
     message:
         "Joining the tables of all shards"
     shell:

@@ -1,7 +1,7 @@
 rule pick:
     input:
         micrographs=f"{OUT}/denoised/{{shard}}.star",
-        more=session.picking_inputs(),
+        more=lambda wildcards: session.picking_inputs(wildcards.shard),
     output:
         f"{OUT}/picks/{{shard}}.star",
     log:
@@ -17,9 +17,9 @@ rule pick:
     params:
         version=VERSIONS["pick"],
         folder=subpath(output[0], parent=True),
-        options=session.picking_options,
+        command=lambda wildcards: session.picking_command(wildcards.shard),
     message:
         "Picking on shard {wildcards.shard}"
     shell:
-        "cryopair pick --star {input.micrographs:q} {params.options:q} --out {params.folder:q} --table {output:q}"
+        "cryopair {params.command:q} --star {input.micrographs:q} --out {params.folder:q} --table {output:q}"
         " > {log:q} 2>&1"

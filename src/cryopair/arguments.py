@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from . import __version__
-from .commands.coordinates import add_import_options
+from .commands.coordinates import add_export_options, add_import_options
+from .commands.particles import add_check_options
 from .commands.picking import add_pick_options, add_templates_options
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
@@ -156,6 +157,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="of picks nearer to each other keep the best (default: drop only a second one on the same pixel)",
     )
 
+    add_export_options(add("export-coordinates", "write coordinates for EMAN, crYOLO, Topaz and others"))
+
     sub = add("extract", "cut particles from the RAW micrographs, as RELION's Extract job does")
     _stage(sub)
     sub.add_argument("--box", type=int, required=True, metavar="PX", help="box size in pixels of the micrograph")
@@ -176,10 +179,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--invert", action=argparse.BooleanOptionalAction, default=True, help="make particles white (default: yes)"
     )
 
+    add_check_options(add("check", "audit a set of particles: are they raw, at their pixel, whole, with CTF?"))
+
     sub = add("merge", "join the tables of all shards")
     sub.add_argument("--output", type=Path, required=True, help="output folder of the session")
     sub.add_argument("--shards", nargs="+", required=True, help="names, in order")
     sub.add_argument("--picked", action="store_true", help="the session picks particles")
+    sub.add_argument(
+        "--waiting", nargs="+", default=[], metavar="SHARD", help="those that wait for coordinates made elsewhere"
+    )
     sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
 
     sub = add("import-model", "turn a denoiser that Topaz trained into a model, without running anything in its file")

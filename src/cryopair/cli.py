@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .arguments import make_parser
-from .commands.coordinates import import_coordinates
+from .commands.coordinates import export_coordinates, import_coordinates
+from .commands.particles import check
 from .commands.picking import pick, templates
 from .errors import CryopairError
 
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code.
 
     0: all is well. 1: it failed, and a message says why. 3: done, but some micrographs failed; they are
-    named in ``failed.star``.
+    named in ``failed.star``. 4: done, but some micrographs wait for coordinates that are made elsewhere.
     """
     parser = make_parser()
     options, others = parser.parse_known_args(arguments)
@@ -294,7 +295,13 @@ def merge(options: argparse.Namespace) -> int:
     """Join the shards' tables."""
     from .session.merge import merge_shards
 
-    last = merge_shards(options.output, options.shards, picked=options.picked, extracted=options.extracted)
+    last = merge_shards(
+        options.output,
+        options.shards,
+        picked=options.picked,
+        extracted=options.extracted,
+        waiting=options.waiting,
+    )
     return _summary(options, len(last.table), len(last.failed))
 
 
@@ -365,7 +372,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "pick": pick,
     "import-coordinates": import_coordinates,
     "handoff": handoff,
+    "export-coordinates": export_coordinates,
     "extract": extract,
+    "check": check,
     "merge": merge,
     "report": report,
     "simulate": simulate,

@@ -1,4 +1,4 @@
-"""Commands about coordinates: taking them over."""
+"""Commands about coordinates: taking them over, and giving them to others."""
 
 from __future__ import annotations
 
@@ -63,4 +63,29 @@ def import_coordinates(options: argparse.Namespace) -> int:
     parts += [f"{len(waiting)} without coordinates, the first is {waiting[0]}"] if waiting else []
     parts += [f"{len(micrographs.failed)} failed"] if len(micrographs.failed) else []
     print(f"import-coordinates: {', '.join(parts)}; in {table}")
+    return 0
+
+
+def add_export_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``export-coordinates``."""
+    add = sub.add_argument
+    add("star", type=Path, metavar="COORDINATES", help="coordinates.star, or the table of cryopair handoff")
+    add("--out", type=Path, required=True, help="folder to write to")
+    add(
+        "--format",
+        dest="as_format",
+        choices=("box", "topaz", "csv"),
+        required=True,
+        help="box: EMAN's and crYOLO's, a file for each micrograph; topaz, csv: one table",
+    )
+    add("--box", type=int, metavar="PX", help="side of the boxes in pixels of the micrograph, even")
+
+
+def export_coordinates(options: argparse.Namespace) -> int:
+    """Write coordinates for other programs."""
+    from ..particles.export import export_coordinates
+
+    count, files = export_coordinates(options.star, out=options.out, as_format=options.as_format, box=options.box)
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    print(f"export-coordinates: {count} particles in {files[0] if files else 'no file'}{more}")
     return 0

@@ -54,6 +54,8 @@ def parse_config(values: Mapping[str, Any], *, origin: str | Path = "configurati
 def _explain(problem: Mapping[str, Any]) -> str:
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)
+    if not location:  # settings that do not go together
+        return str(problem["msg"]).removeprefix("Value error, ") + "."
     if problem["type"] == "extra_forbidden":
         valid = sorted(_keys(location[:-1]))
         near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)

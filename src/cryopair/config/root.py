@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Section
-from .sections import Acquisition, Alignment, Denoising, Extraction, Halves, Picking, Shards, Training
+from .sections import Acquisition, Alignment, Denoising, Extraction, Halves, Imported, Picking, Shards, Training
 
 
 class Config(Section):
@@ -29,6 +29,7 @@ class Config(Section):
     )
     denoising: Denoising = Field(Denoising(), description="What denoises the micrographs.")
     picking: Picking = Field(Picking(), description="Particles on the denoised micrographs.")
+    imported: Imported = Field(Imported(), description="Particles picked elsewhere, if the picker is 'files'.")
     extraction: Extraction = Field(
         Extraction(), description="Particles cut from the RAW micrographs; as RELION's Extract job."
     )
@@ -40,3 +41,11 @@ class Config(Section):
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise ValueError("the output folder must lie inside the project; RELION's paths are relative to it")
         return str(path)
+
+    @model_validator(mode="after")
+    def _files_to_take(self) -> Config:
+        if self.picking.picker == "files" and self.imported.files is None:
+            raise ValueError("picking.picker is 'files': say in imported.files where the coordinates are, or will be")
+        if self.imported.pixel_size is not None and self.imported.binning is not None:
+            raise ValueError("imported has a pixel_size and a binning; set one of them to null")
+        return self

@@ -110,15 +110,19 @@ class Denoising(Section):
 class Picking(Section):
     """How particles are found on the denoised micrographs."""
 
-    picker: Literal["blob", "template"] = Field(
+    picker: Literal["blob", "template", "files"] = Field(
         "blob",
         description="What finds the particles. blob: discs that are darker than their rim. template: averages of this "
         "session's own particles, made once of its first shards and matched with all micrographs; better where "
-        "particles differ from discs.",
+        "particles differ from discs. files: you, or another program, on the denoised micrographs or the raw ones; see "
+        "'imported'.",
     )
     images: Literal["denoised", "raw"] = Field("denoised", description="What to pick on.")
     diameter: float | None = Field(
-        None, gt=0, description="Particle diameter in Å (of a long particle, its length). null: stop after denoising."
+        None,
+        gt=0,
+        description="Particle diameter in Å (of a long particle, its length). null: stop after denoising, unless the "
+        "picker is 'files'.",
     )
     diameter_max: float | None = Field(
         None,
@@ -129,7 +133,20 @@ class Picking(Section):
     min_score: float | None = Field(
         None,
         description="Leave out picks with a lower score. Scores of blob are in standard deviations of the background, "
-        "those of template are correlation coefficients. null: all that the picker believes.",
+        "those of template are correlation coefficients. null: all that the picker believes. For files: crYOLO's .cbox "
+        "also hold what is below its own threshold of 0.3.",
+    )
+    edge_margin: float = Field(
+        0.0,
+        ge=0,
+        description="In Å. Picks nearer to an edge of the micrograph are dropped, and counted. 0: keep all whose "
+        "centre is on the micrograph, as RELION does; it repeats the outermost pixels where boxes reach beyond them.",
+    )
+    min_distance: float = Field(
+        0.0,
+        ge=0,
+        description="In Å. Of picks that are nearer to each other only the best is kept. 0: drop only a second one on "
+        "the same pixel.",
     )
 
     @model_validator(mode="after")
@@ -141,6 +158,34 @@ class Picking(Section):
         if self.diameter_max and self.picker != "blob":
             raise ValueError(f"diameter_max is for the picker blob; the picker is {self.picker}")
         return self
+
+
+class Imported(Section):
+    """Particles picked elsewhere, for ``picking.picker: files``."""
+
+    files: str | None = Field(
+        None,
+        description="Where the coordinates are, or will be: a folder, a pattern such as Picks/*_mine.star, a table, or "
+        "autopick.star or coords_suffix_autopick.star of a RELION job. Any of: RELION STAR, EMAN .box, crYOLO .cbox or "
+        ".star, tables of Topaz, cryoSPARC .cs, CSV. The run waits for those that are not there yet.",
+    )
+    pixel_size: float | None = Field(
+        None,
+        gt=0,
+        description="Of the images that were picked on, in Å/px. null: as the files say, else that of the micrographs.",
+    )
+    binning: float | None = Field(
+        None, gt=0, description="Instead of pixel_size: pixels of the micrograph per pixel of theirs, and axis."
+    )
+    origin: tuple[float, float] = Field(
+        (0.0, 0.0),
+        description="Where their first pixel lies on the micrograph, x and y in its pixels: above 0 if they were "
+        "cropped, below if they were padded.",
+    )
+    flip_y: bool = Field(
+        False,
+        description="Their rows count from the other end, as those of cryoSPARC's own micrographs of TIFF movies.",
+    )
 
 
 class Extraction(Section):

@@ -114,7 +114,9 @@ def _with_settings(values: Mapping[str, Any], settings: Mapping[str, str]) -> di
 
 
 def _next_steps(config: Config, config_path: Path, micrographs: Micrographs, summary: Summary) -> list[str]:
-    if config.picking.diameter is None:
+    if config.picking.picker == "files":
+        goal = f"denoise, and wait for coordinates in {config.imported.files}"
+    elif config.picking.diameter is None:
         goal = "denoise, and stop there (set picking.diameter to pick and extract)"
     elif config.extraction.box is None:
         goal = f"denoise and pick particles of {config.picking.diameter:g} Å (set extraction.box to cut boxes too)"

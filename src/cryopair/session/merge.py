@@ -46,17 +46,23 @@ class Shards:
         """Return the rows of a table of `shard` whose micrograph was not replaced later."""
         return table.select(i for i, name in enumerate(table["rlnMicrographName"]) if self.owns(shard, name))
 
-    def micrographs(self, stage: str) -> Micrographs:
-        """Join the lists ``<stage>/<shard>.star`` of all shards."""
-        parts = {shard: read_micrographs(self.output / stage / f"{shard}.star") for shard in self.names}
+    def micrographs(self, stage: str, *, waiting: Sequence[str] = ()) -> Micrographs:
+        """Join the lists ``<stage>/<shard>.star`` of all shards; of those that wait for the stage, only what failed."""
+        parts = {shard: read_micrographs(self.last_list(stage, shard, waiting)) for shard in self.names}
         return Micrographs(
             optics=join_optics([part.optics for part in parts.values()]),
-            table=Table.concatenate([self.own(shard, part.table) for shard, part in parts.items()]),
+            table=Table.concatenate([self.own(n, part.table) for n, part in parts.items() if n not in waiting]),
             failed=Table.concatenate([self.own(shard, part.failed) for shard, part in parts.items()]),
         )
 
+    def last_list(self, stage: str, shard: str, waiting: Sequence[str]) -> Path:
+        """Return the list of a shard after a stage, or after denoising if it waits for that stage."""
+        return self.output / ("denoised" if shard in waiting else stage) / f"{shard}.star"
 
-def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted: bool) -> Micrographs:
+
+def merge_shards(
+    output: Path, names: Sequence[str], *, picked: bool, extracted: bool, waiting: Sequence[str] = ()
+) -> Micrographs:
     """Write the joined tables of all shards into the output folder.
 
     ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv`` and ``failed.star``
@@ -71,6 +77,8 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
         Shards, in order.
     picked, extracted : bool
         How far the session goes.
+    waiting : sequence of str
+        Shards that are denoised, but wait for coordinates made elsewhere.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
     Raises
     ------
     CryopairError
-        When nothing was picked in the whole session.
+        When nothing was picked or extracted in the whole session.
     """
     for name, wanted in (("coordinates.star", picked), ("particles.star", extracted)):
         if not wanted:
@@ -95,16 +103,17 @@ def merge_shards(output: Path, names: Sequence[str], *, picked: bool, extracted:
         _join_csv(shards, table)
     last = denoised
     if picked:
-        last = shards.micrographs("coordinates")
+        last = shards.micrographs("coordinates", waiting=waiting)
         if not sum(last.table.ints("cryopairPickCount")):
             raise CryopairError(
                 f"no particle was picked on any of {len(last.table)} micrographs. Is 'picking.diameter' right, in Å? "
-                "Look at the denoised micrographs."
+                "Look at the denoised micrographs. If you gave the coordinates: all their files are empty, or "
+                "'picking.min_score' is too high."
             )
         write_coordinate_files(output / "coordinates.star", last)
         write_coords_suffix(output / "coordinates", output / "halves.star", picker=last.table["cryopairPicker"][0])
     if extracted:
-        last = _join_particles(shards, last)
+        last = _join_particles(shards, last, waiting)
     write_star(output / "failed.star", {"failed": last.failed})
     return last
 
@@ -121,11 +130,16 @@ def as_seen(table: Table) -> Table:
     return seen
 
 
-def _join_particles(shards: Shards, picked: Micrographs) -> Micrographs:
-    files = {name: read_star(shards.output / "particles" / f"{name}.star") for name in shards.names}
+def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str]) -> Micrographs:
+    files = {name: read_star(shards.last_list("particles", name, waiting)) for name in shards.names}
     particles = [shards.own(n, blocks["particles"]) for n, blocks in files.items() if "particles" in blocks]
     failed = [shards.own(n, blocks["failed"]) for n, blocks in files.items() if "failed" in blocks]
-    optics = join_optics([blocks["optics"] for blocks in files.values()])
+    optics = join_optics([blocks["optics"] for name, blocks in files.items() if name not in waiting])
+    if not any(map(len, particles)):
+        raise CryopairError(
+            f"not one particle is left to extract: all picks on {len(picked.table)} micrographs were dropped "
+            "(coordinates/*.star counts why), or all micrographs failed (failed.star)."
+        )
     write_star(shards.output / "particles.star", {"optics": optics, "particles": Table.concatenate(particles)})
     losses = Table.concatenate([Table({label: [] for label in FAILED_LABELS}), *failed])
     lost = set(losses["rlnMicrographName"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..config import Config, load_config
+from ..config import load_config
 from ..errors import UsageError
 from ..formats.star import read_star
 from ..sources import Kind, summarise
@@ -20,6 +20,8 @@ from .workflow import Session
 
 SOME_FAILED = 3
 """Exit code of a pass that went through while some micrographs failed."""
+WAITING = 4
+"""Exit code of a pass after which micrographs wait for coordinates that are made elsewhere."""
 
 
 def workflow_folder() -> Path:
@@ -46,7 +48,8 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
     Returns
     -------
     int
-        0 if all is well, 1 if the pass failed, `SOME_FAILED` if some micrographs did.
+        0 if all is well, 1 if the pass failed, `SOME_FAILED` if some micrographs did, `WAITING` if some wait for
+        coordinates.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
         for message in messages or [f"snakemake stopped; see {output}/logs/run.log"]:
             print(f"cryopair: {message}", file=sys.stderr)
         return 1
-    return _conclude(session.config)
+    return _conclude(session)
 
 
 def _command(config_path: Path, cores: int, arguments: Sequence[str]) -> list[str]:
@@ -113,7 +116,10 @@ def _announce(session: Session, cores: int, *, new: int) -> list[str]:
     if session.trains and not session.is_trained:
         goal += f", train model {session.training_id} ({session.config.training.steps} steps)"
     goal += ", denoise" if summary.kind is Kind.SINGLE else ", denoise, measure"
-    goal += f", pick {session.config.picking.diameter:g} Å particles" if session.picks else ""
+    if session.given_coordinates:
+        goal += f", take over particles from {session.given_coordinates.where}"
+    elif session.picks:
+        goal += f", pick {session.config.picking.diameter:g} Å particles"
     goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
     lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")
     if new:
@@ -121,19 +127,23 @@ def _announce(session: Session, cores: int, *, new: int) -> list[str]:
     return lines
 
 
-def _conclude(config: Config) -> int:
-    """Print what there is now; count the failed micrographs in the exit code."""
-    output = Path(config.output)
-    done = len(read_star(output / "denoised_micrographs.star")["micrographs"])
+def _conclude(session: Session) -> int:
+    """Print what there is now; say in the exit code if micrographs failed, or wait for coordinates."""
+    config, output = session.config, Path(session.output)
+    denoised = read_star(output / "denoised_micrographs.star")["micrographs"]
     failed = read_star(output / "failed.star").get("failed") if (output / "failed.star").is_file() else None
     failures = len(failed) if failed else 0
     particles = output / "particles.star"
-    parts = [f"{done} micrographs denoised"]
+    parts = [f"{len(denoised)} micrographs denoised"]
     if config.extraction.box and particles.is_file():
         parts.append(f"{len(read_star(particles).get('particles', []))} raw particles")
     print(f"report: {output / 'report.html'}")
-    if failures:
-        print(f"done: {', '.join(parts)}; {failures} micrographs FAILED, see {output / 'failed.star'}")
-        return SOME_FAILED
-    print(f"done: {', '.join(parts)}; none failed")
-    return 0
+    fate = f"{failures} micrographs FAILED, see {output / 'failed.star'}" if failures else "none failed"
+    if session.given_coordinates:
+        waiting, lines = session.given_coordinates.waiting(session.shards(), denoised)
+        print("\n".join(lines) + "\n" * bool(lines), end="")
+        if waiting:
+            print(f"waiting for coordinates of {waiting} micrographs; so far: {', '.join(parts)}; {fate}")
+            return WAITING
+    print(f"done: {', '.join(parts)}; {fate}")
+    return SOME_FAILED if failures else 0

@@ -17,6 +17,7 @@ from ..errors import CryopairError, UsageError
 from ..formats.star import read_star
 from ..micrographs import Micrographs, read_list
 from ..sources import Kind, kind_of, read_source
+from .coordinates import GivenCoordinates
 from .plan import Plan, new_movies, plan, sealed_shards, shard_file, shard_length
 from .versions import VERSIONS
 
@@ -114,12 +115,15 @@ class Session:
 
     def plan(self) -> Plan:
         """Take in new movies; return all sealed shards and how many movies are new."""
-        return plan(
+        taken = plan(
             self.config.source,
             Path(self.output),
             shard_size=self.config.shards.size,
             pixel_size=self.config.acquisition.pixel_size,
         )
+        if self.given_coordinates:
+            self.given_coordinates.plan(taken.shards)
+        return taken
 
     def shards(self) -> list[str]:
         """Return the names of the sealed shards."""
@@ -184,10 +188,24 @@ class Session:
 
     # -- stages ---------------------------------------------------------------------------------
 
+    @cached_property
+    def given_coordinates(self) -> GivenCoordinates | None:
+        """Where coordinates come from if particles are picked elsewhere."""
+        where = self.config.imported.files
+        files = self.config.picking.picker == "files" and where is not None
+        return GivenCoordinates(Path(self.output), str(where)) if files else None
+
     @property
     def picks(self) -> bool:
-        """Whether particles are picked."""
+        """Whether particles are picked; elsewhere, so soon as there are coordinates of one micrograph."""
+        if self.given_coordinates:
+            return any(map(self.given_coordinates.has, self.shards()))
         return self.config.picking.diameter is not None
+
+    def picked(self, shards: list[str]) -> list[str]:
+        """Return the shards whose particles are picked now: all, or those that there are coordinates for."""
+        given = self.given_coordinates
+        return [shard for shard in shards if given is None or given.has(shard)]
 
     @property
     def extracts(self) -> bool:
@@ -220,8 +238,10 @@ class Session:
         made = Path(self.templates, "templates.star")
         return read_star(made)["template_shards"]["cryopairShard"] if made.exists() else self.training_shards()
 
-    def picking_inputs(self) -> list[str]:
-        """Return the files besides the micrographs that picking needs."""
+    def picking_inputs(self, shard: str) -> list[str]:
+        """Return the files besides the micrographs that picking on a shard needs."""
+        if self.given_coordinates:
+            return [self.given_coordinates.list_of(shard)]
         return [f"{self.templates}/templates.star"] if self.matches else []
 
     # -- tables ---------------------------------------------------------------------------------
@@ -232,11 +252,10 @@ class Session:
 
     def merged_inputs(self, shards: list[str]) -> list[str]:
         """Return all tables that the merge joins."""
-        stages = ["halves", "denoised"]
-        stages += ["coordinates"] if self.picks else []
-        stages += ["particles"] if self.extracts else []
-        quality = [f"{self.output}/quality/{shard}.csv" for shard in shards]
-        return [table for stage in stages for table in self.tables(stage, shards)] + quality
+        tables = self.tables("halves", shards) + self.tables("denoised", shards)
+        tables += self.tables("coordinates", self.picked(shards)) if self.picks else []
+        tables += self.tables("particles", self.picked(shards)) if self.extracts else []
+        return tables + [f"{self.output}/quality/{shard}.csv" for shard in shards]
 
     def merged_outputs(self) -> list[str]:
         """Return all tables that the merge writes."""
@@ -267,6 +286,29 @@ class Session:
         given = {name: value for name, value in values.items() if value is not None}
         return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
+    def picking_command(self, shard: str) -> list[str]:
+        """Return the command that picks, with its options."""
+        if self.given_coordinates:
+            return ["import-coordinates", "--from", self.given_coordinates.list_of(shard), *self.import_options]
+        return ["pick", *self.picking_options]
+
+    @property
+    def import_options(self) -> list[str]:
+        """Options of ``cryopair import-coordinates``."""
+        settings, picking = self.config.imported, self.config.picking
+        values = settings.model_dump(include={"pixel_size", "binning"})
+        values |= picking.model_dump(include={"min_score", "diameter"})
+        given = {name: value for name, value in values.items() if value is not None}
+        options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        options += ["--origin", *map(str, settings.origin)] if any(settings.origin) else []
+        return [*options, *["--flip-y"] * settings.flip_y, "--allow-none"]
+
+    @property
+    def handoff_options(self) -> str:
+        """Options of ``cryopair handoff``."""
+        settings = self.config.picking
+        return f"--edge-margin {settings.edge_margin} --min-distance {settings.min_distance}"
+
     @property
     def extraction_options(self) -> str:
         """Options of ``cryopair extract`` besides the box."""
@@ -278,7 +320,8 @@ class Session:
         options += ["--invert" if settings.invert else "--no-invert"]
         return " ".join(options)
 
-    @property
-    def merge_options(self) -> str:
-        """Options of ``cryopair merge`` that say how far the session goes."""
-        return " ".join(["--picked"] * self.picks + ["--extracted"] * self.extracts)
+    def merge_options(self, shards: list[str]) -> str:
+        """Return the options of ``cryopair merge`` that say how far the session goes."""
+        waiting = [shard for shard in shards if shard not in self.picked(shards)] if self.picks else []
+        options = ["--picked"] * self.picks + ["--extracted"] * self.extracts
+        return " ".join([*options, *(["--waiting", *waiting] if waiting else [])])

@@ -73,3 +73,13 @@ def test_the_example_is_valid() -> None:
     for path in (ROOT / "config").glob("*.yaml"):
         assert yaml.safe_load(path.read_text())
         load_config(path)
+
+
+def test_coordinates_from_elsewhere_need_a_place_and_one_scale() -> None:
+    values = {"source": "a.star", "picking": {"picker": "files"}}
+    with pytest.raises(UsageError, match=r"^configuration: picking\.picker is 'files': say in imported\.files where"):
+        parse_config(values)
+    imported = {"files": "Picks", "pixel_size": 2.0, "binning": 2.0}
+    with pytest.raises(UsageError, match=r"^configuration: imported has a pixel_size and a binning"):
+        parse_config(values | {"imported": imported})
+    assert parse_config(values | {"imported": {"files": "Picks"}}).imported.origin == (0.0, 0.0)

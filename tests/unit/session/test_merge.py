@@ -1,11 +1,12 @@
 """Shards joined: in order, each micrograph once, by the last shard that holds it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cryopair.errors import CryopairError
-from cryopair.formats.star import Table, read_star
+from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import FAILED_LABELS, Micrographs, write_micrographs
 from cryopair.session.merge import Shards, join_optics, merge_shards
 from cryopair.session.plan import shard_file
@@ -80,6 +81,31 @@ def test_no_picks_at_all_is_an_error() -> None:
     write_shard("000001", done={"a": 0})
     with pytest.raises(CryopairError, match=r"no particle was picked on any of 1 micrographs"):
         merge_shards(Path("out"), ["000001"], picked=True, extracted=False)
+
+
+def write_particles(shard: str, names: Sequence[str]) -> None:
+    """Write a shard's particles, one on each micrograph; without any there is no table."""
+    table = Table({"rlnMicrographName": [f"MotionCorr/job002/Movies/{name}.mrc" for name in names]})
+    write_star(f"out/particles/{shard}.star", {"optics": Table(OPTICS), "particles": table if names else Table()})
+
+
+def test_shards_that_wait_for_coordinates_keep_what_failed_in_them() -> None:
+    write_shard("000001", done={"a": 1})
+    write_shard("000002", done={"b": 1}, failed=("c",))
+    write_particles("000001", ["a"])
+    Path("out/coordinates/000002.star").unlink()
+    last = merge_shards(Path("out"), ["000001", "000002"], picked=True, extracted=True, waiting=["000002"])
+    assert stems(last.table) == stems(read_star("out/coordinates.star")["coordinate_files"]) == ["a"]
+    assert stems(read_star("out/failed.star")["failed"]) == ["c"]
+    assert stems(read_star("out/denoised_micrographs.star")["micrographs"]) == ["a", "b"]
+    assert stems(read_star("out/particles.star")["particles"]) == ["a"]
+
+
+def test_picks_that_were_all_dropped_are_an_error() -> None:
+    write_shard("000001", done={"a": 3})
+    write_particles("000001", [])
+    with pytest.raises(CryopairError, match=r"not one particle is left to extract: all picks on 1 micrographs"):
+        merge_shards(Path("out"), ["000001"], picked=True, extracted=True)
 
 
 def test_what_is_no_longer_made_is_removed() -> None:

@@ -1,0 +1,103 @@
+"""Particles that are picked elsewhere: which shard has coordinates, and which micrographs wait for theirs.
+
+Planning looks for coordinate files and writes a list of them for each shard, in the format of RELION's picking jobs,
+with a fingerprint of what each micrograph has. The list is an input of the stage ``pick``: it changes when, and only
+when, coordinates of the shard come in, change or go, and then its particles are taken over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from ..formats.coordinates import FORMATS
+from ..formats.coordinates.star import IMAGE_IN_TABLE
+from ..formats.mrc import read_mrc_info
+from ..formats.star import Table, read_star, write_star
+from ..micrographs import mirrored, read_list
+from ..picking.imported.matching import Matches, match_files
+from .plan import shard_file
+
+_LABELS = ("rlnMicrographName", "rlnMicrographCoordinates", IMAGE_IN_TABLE, "cryopairFingerprint")
+
+
+class GivenCoordinates:
+    """The coordinates that a session gets from elsewhere.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder of the session.
+    where : str
+        File, folder or pattern: see `picking.imported.files.find_files`.
+    """
+
+    def __init__(self, output: Path, where: str) -> None:
+        self.output = output
+        self.where = where
+
+    def list_of(self, shard: str) -> str:
+        """Return the path of the list of a shard's coordinate files."""
+        return str(self.output / "plan" / "coordinates" / f"{shard}.star")
+
+    def plan(self, shards: Sequence[str]) -> None:
+        """Look for coordinate files and bring the lists of all shards up to date."""
+        names = {shard: self._names(shard) for shard in shards}
+        matches = self._match(names)
+        for shard in shards:
+            rows = [(name, matches.sources[name]) for name in names[shard] if name in matches.sources]
+            columns = [(name, source.file, source.image, source.fingerprint) for name, source in rows]
+            table = Table.from_rows([dict(zip(_LABELS, row, strict=True)) for row in columns], _LABELS)
+            path = Path(self.list_of(shard))
+            if not path.is_file() or read_star(path).get("coordinate_files") != table:
+                write_star(path, {"coordinate_files": table})
+        self.__dict__.pop("_counts", None)
+
+    def has(self, shard: str) -> bool:
+        """Tell whether any micrograph of a shard has coordinates, as planned last."""
+        if shard not in self._counts:
+            path = Path(self.list_of(shard))
+            self._counts[shard] = len(read_star(path)["coordinate_files"]) if path.is_file() else 0
+        return self._counts[shard] > 0
+
+    def waiting(self, shards: Sequence[str], denoised: Table) -> tuple[int, list[str]]:
+        """Count the micrographs that wait for coordinates, and say how they get them and which files are not used.
+
+        Parameters
+        ----------
+        shards : sequence of str
+            All that are sealed.
+        denoised : Table
+            ``denoised_micrographs.star``.
+        """
+        names = {shard: self._names(shard) for shard in shards}
+        matches = self._match(names)
+        raw = denoised["cryopairMicrographNameRaw"]
+        waiting = [index for index, name in enumerate(raw) if name not in matches.sources]
+        lines = matches.lines()
+        if not waiting:
+            return 0, lines
+        seen, name = denoised["rlnMicrographName"][waiting[0]], mirrored(raw[waiting[0]])
+        header = read_mrc_info(seen)
+        _, height, width = header.shape
+        return len(waiting), [
+            *lines,
+            f"{len(waiting)} of {len(raw)} denoised micrographs wait for your coordinates, the first is {seen}.",
+            f"  pick on:  {self.output / 'denoised_micrographs.star'} (RELION), or the images below "
+            f"{self.output / 'denoised'}: {width} x {height} px, {header.pixel_size:.4g} Å/px",
+            f"  put them: where 'imported.files' says, {self.where}: a file for each micrograph, such as "
+            f"{name}_manualpick.star or {name.name}.box, or one table that names the micrographs",
+            f"  formats:  {FORMATS}; if you pick on binned images, set 'imported.binning'",
+            "  then:     cryopair run, again and again as they come in",
+        ]
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        return {}
+
+    def _names(self, shard: str) -> list[str]:
+        return read_list(shard_file(self.output, shard)).table["rlnMicrographName"]
+
+    def _match(self, names: dict[str, list[str]]) -> Matches:
+        return match_files(self.where, list(dict.fromkeys(name for some in names.values() for name in some)))
