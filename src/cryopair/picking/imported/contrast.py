@@ -20,14 +20,17 @@ _NEAR, _AROUND = 0.25, 0.75  # sigmas in diameters, of a particle and of what is
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much darker the micrographs are at the picks than around them, over all picks.
+    """How much the micrographs differ at the picks from what is around them, over all picks.
+
+    Above 0 is darker, as solid particles are; the centres of hollow ones may be brighter. Either tells particles from
+    nothing.
 
     Attributes
     ----------
     picks : int
         How many were looked at.
     here : float
-        Mean contrast at the picks, in its standard errors; protein is dark, so far above 0 if they lie on particles.
+        Mean contrast at the picks, in its standard errors.
     turned : float
         The same at the picks turned upside down.
     difference : float
@@ -42,12 +45,13 @@ class Contrast:
     @property
     def upside_down(self) -> bool:
         """Whether the picks lie on particles only when they are turned upside down."""
-        return self.picks >= _ENOUGH and self.turned > _SURE and self.difference < -_SURE
+        stands_out = abs(self.turned) > max(_SURE, abs(self.here))
+        return self.picks >= _ENOUGH and stands_out and abs(self.difference) > _SURE
 
     @property
     def on_nothing(self) -> bool:
         """Whether there is nothing at the picks, either way."""
-        return self.picks >= _ENOUGH and max(self.here, self.turned) < _SURE / 2
+        return self.picks >= _ENOUGH and max(abs(self.here), abs(self.turned)) < _SURE / 2
 
 
 def measure_contrast(images: Sequence[tuple[npt.NDArray, Floats, Floats]], *, diameter: float | None) -> Contrast:

@@ -117,14 +117,15 @@ class FilesPicker:
             flag = "without" if self.picked_on.flip_y else "with"
             raise UsageError(
                 f"{self._files()}: the coordinates are upside down. At {contrast.picks} picks the micrographs show "
-                f"nothing, but at the same places with rows counted from the other end they are darker than around, by "
-                f"{contrast.turned:.0f} standard errors. Import them {flag} --flip-y (in the configuration "
-                f"'imported.flip_y: {str(not self.picked_on.flip_y).lower()}')."
+                "nothing, but at the same places with rows counted from the other end they differ from what is "
+                f"around, by {abs(contrast.turned):.0f} standard errors. Import them {flag} --flip-y (in the "
+                f"configuration 'imported.flip_y: {str(not self.picked_on.flip_y).lower()}')."
             )
         if contrast.on_nothing:
             tqdm.write(
-                f"pick: warning: {self._files()}: at {contrast.picks} picks the micrographs are no darker than around "
-                f"them ({contrast.here:.1f} standard errors). Are these the right coordinates for these micrographs?",
+                f"pick: warning: {self._files()}: at {contrast.picks} picks the micrographs show nothing that differs "
+                f"from what is around them ({abs(contrast.here):.1f} standard errors). Are these the right coordinates "
+                "for these micrographs?",
                 file=sys.stderr,
             )
 

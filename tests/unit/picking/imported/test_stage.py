@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter
 
 from cryopair.errors import UsageError
 from cryopair.formats.coordinates import read_coordinate_table, read_coordinates
-from cryopair.formats.mrc import write_mrc
+from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, write_star
 from cryopair.micrographs import Micrographs
 from cryopair.particles.handoff import hand_off
+from cryopair.picking.imported.contrast import measure_contrast
 from cryopair.picking.imported.geometry import PickedOn
 from cryopair.picking.imported.stage import import_coordinates
 
@@ -235,7 +236,24 @@ def test_coordinates_of_other_micrographs_are_doubted(
 ) -> None:
     rng = np.random.default_rng(1)
     import_coordinates(micrographs, star("P", truth), out=Path("picks"), diameter=DIAMETER * PIXEL_SIZE)
-    assert "no darker" not in capsys.readouterr().err
+    assert "warning" not in capsys.readouterr().err
     elsewhere = [rng.uniform(30, 490, (60, 2)) for _ in truth]
     import_coordinates(micrographs, star("P", elsewhere), out=Path("picks"), diameter=DIAMETER * PIXEL_SIZE)
-    assert "the micrographs are no darker than around them" in capsys.readouterr().err
+    assert "the micrographs show nothing that differs from what is around them" in capsys.readouterr().err
+
+
+REAL = Path(__file__).parents[5] / "shared" / "data" / "apoferritin-10146"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real micrographs are not beside this checkout")
+def test_real_hollow_particles_picked_by_hand_are_seen_to_be_right_or_upside_down() -> None:
+    images = []
+    for path in sorted(REAL.glob("*_picks.star"))[:2]:
+        table = read_coordinate_table(path)
+        image = read_mrc(path.with_name(path.name.replace("picks.star", "rest.mrc")))
+        images.append((image, table.floats("rlnCoordinateX"), table.floats("rlnCoordinateY")))
+    right = measure_contrast(images, diameter=None)
+    assert not right.upside_down
+    assert not right.on_nothing
+    turned = measure_contrast([(image, x, len(image) - 1 - y) for image, x, y in images], diameter=None)
+    assert turned.upside_down
