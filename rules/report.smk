@@ -2,10 +2,25 @@ rule report:
     input:
         session.merged_outputs(),
     output:
-        report(
+        page=report(
             f"{OUT}/report.html",
             caption="../workflow/report/report.rst",
-            category="cryopair",
+            category="Session report",
+            labels={"contents": "the whole session on one page"},
+        ),
+        figures=report(
+            directory(f"{OUT}/report/figures"),
+            patterns=["{figure}.svg"],
+            caption="../workflow/report/figures.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        tables=report(
+            directory(f"{OUT}/report/tables"),
+            patterns=["{table}.csv"],
+            caption="../workflow/report/tables.rst",
+            category="Tables",
+            labels={"table": "{table}"},
         ),
     log:
         f"{OUT}/logs/report.log",
@@ -18,7 +33,7 @@ rule report:
         runtime=60,
     params:
         version=VERSIONS["report"],
-        output=subpath(output[0], parent=True),
+        output=subpath(output.page, parent=True),
         model=session.model,
     message:
         "Writing the report"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from . import __version__
@@ -197,9 +198,16 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, help="folder for the model")
     sub.add_argument("--name", help="what to call the model in its card (default: as the file)", dest="title")
 
-    sub = add("report", "write report.html")
+    sub = add("report", "write report.html, and its figures and tables into report/")
     sub.add_argument("--output", type=Path, required=True, help="output folder of the session")
     sub.add_argument("--model", type=Path, required=True, help="folder of the model that denoised")
+    sub.add_argument(
+        "--live",
+        type=int,
+        default=os.environ.get("CRYOPAIR_LIVE") or None,
+        metavar="SECONDS",
+        help="the session is running: the open page reads itself again after so long (default: CRYOPAIR_LIVE)",
+    )
 
     sub = add("simulate", "write a made-up RELION project, with its truth")
     sub.add_argument("folder", type=Path, help="project folder; existing movies stay, missing ones are added")

@@ -309,7 +309,7 @@ def report(options: argparse.Namespace) -> int:
     """Write the report."""
     from .report.page import write_report
 
-    write_report(options.output, model=options.model)
+    write_report(options.output, model=options.model, live=options.live)
     print(f"report: {options.output / 'report.html'}")
     return 0
 

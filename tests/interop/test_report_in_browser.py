@@ -19,32 +19,91 @@ SESSION = Path(__file__).parents[1] / "unit/report/conftest.py"
 # What a reader does, one after the other; what is seen goes into the page's title.
 READER = """
 <script>
-addEventListener("load", () => {
+addEventListener("load", async () => {
   const seen = [];
+  const see = (name, value) => seen.push(name + ": " + value);
   const all = (selector) => [...document.querySelectorAll(selector)];
+  const one = (selector) => document.querySelector(selector);
   const visible = () => all(".view").filter((v) => v.offsetParent).map((v) => v.id).join();
-  const column = (n) => all("#table tbody tr").map((row) => row.cells[n].textContent).join();
-  const heading = (n) => all("#table thead button")[n];
-  const picks = () => document.querySelector(".view:not([hidden]) .picks").getClientRects().length > 0;
-  seen.push(visible());
-  document.querySelector("input[value=view-5]").click();
-  seen.push(visible(), picks());
-  document.getElementById("show-picks").click();
-  seen.push(picks());
-  const range = document.querySelector("#view-5 input[type=range]");
+  const column = (n) => all("#micrographs-table tbody tr").map((row) => row.cells[n].textContent).join();
+  const heading = (n) => all("#micrographs-table thead button")[n];
+  const frame = () => one(".view:not([hidden]) .viewer");
+  const picks = () => frame().querySelector(".picks").getClientRects().length > 0;
+  const clip = (name) => getComputedStyle(frame().querySelector(`[data-layer=${name}]`)).clipPath;
+  const tags = () => [...frame().querySelectorAll(".tag")].map((tag) => tag.textContent).join();
+  const press = (key) => frame().dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  const pointer = (type, x, y) => {
+    const box = frame().getBoundingClientRect();
+    const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height, pointerId: 1, isPrimary: true };
+    frame().dispatchEvent(new PointerEvent(type, { ...at, bubbles: true }));
+  };
+  const wheel = (more) => {
+    const event = new WheelEvent("wheel", { deltaY: -400, bubbles: true, cancelable: true, ...more });
+    frame().dispatchEvent(event);
+    return event.defaultPrevented;
+  };
+  Element.prototype.setPointerCapture = () => {}; // which is for real pointers only
+  see("first", visible());
+  one("input[value=view-1]").click();
+  see("chosen", visible());
+  see("picks", picks());
+  one("#show-picks").click();
+  see("picks", picks());
+
+  see("panes", tags());
+  const range = frame().parentElement.querySelector("input[type=range]");
   range.value = 20;
   range.dispatchEvent(new Event("input"));
-  seen.push(getComputedStyle(document.querySelector("#view-5 .over")).clipPath);
+  see("raw", clip("raw"));
+  see("denoised", clip("denoised"));
+  see("residual", clip("residual"));
+  pointer("pointerdown", 0.67, 0.5);
+  pointer("pointermove", 0.9, 0.5);
+  pointer("pointerup", 0.9, 0.5);
+  see("dragged", clip("residual"));
+  const select = one("#panes select");
+  select.value = "residual";
+  select.dispatchEvent(new Event("change"));
+  see("panes", tags());
+
+  document.activeElement.blur();
+  see("wheel over the page", wheel({}));
+  see("wheel with Ctrl", wheel({ ctrlKey: true }) && one("#zoom-level").textContent);
+  one("#zoom-reset").click();
+  one("#zoom-in").click();
+  see("zoom", one("#zoom-level").textContent);
+  frame().focus();
+  press("+");
+  see("zoom", one("#zoom-level").textContent);
+  press("ArrowRight");
+  const moved = new DOMMatrix(getComputedStyle(frame().querySelector("img")).transform);
+  see("moved", Math.round((100 * moved.e) / frame().clientWidth));
+  press("0");
+  see("zoom", one("#zoom-level").textContent);
+  press("b");
+  see("before", visible());
+  press("p");
+  see("picks", one("#show-picks").checked);
+
   heading(2).click();
-  seen.push(column(0), heading(2).parentElement.getAttribute("aria-sort"));
+  see("sorted", column(0) + " " + heading(2).parentElement.getAttribute("aria-sort"));
   heading(2).click();
-  seen.push(column(0), heading(2).parentElement.getAttribute("aria-sort"));
+  see("sorted", column(0) + " " + heading(2).parentElement.getAttribute("aria-sort"));
   heading(1).focus();
-  seen.push(document.activeElement === heading(1));
-  seen.push(document.documentElement.scrollWidth <= innerWidth);
-  seen.push([...document.images].every((image) => image.naturalWidth > 0));
+  see("focus", document.activeElement === heading(1));
+  const find = one(".filters input");
+  find.value = "M4";
+  find.dispatchEvent(new Event("input"));
+  see("found", column(0) + " " + one(".filters output").textContent);
+  one("#micrographs-table tbody a").click();
+  see("link", visible() + " " + (document.activeElement === frame()));
+
+  see("fits", document.documentElement.scrollWidth <= innerWidth);
+  see("images", [...document.images].every((image) => image.naturalWidth > 0));
+  see("names", all("input, select, button").every((c) => c.labels?.length || c.ariaLabel || c.textContent));
   addEventListener("securitypolicyviolation", (event) => {
-    document.title = [...seen, event.effectiveDirective].join("|");
+    see("refused", event.effectiveDirective);
+    document.title = seen.join("|");
   });
   new Image().src = "https://example.org/spy.png";
 });
@@ -99,17 +158,31 @@ def test_a_reader_can_use_it(report: Path, tmp_path: Path) -> None:
     page.write_text(report.read_text(encoding="utf-8").replace("</body>", READER + "</body>"), encoding="utf-8")
     title, _ = browse(page, tmp_path)
     assert title.split("|") == [
-        "view-3",  # the median is shown first
-        "view-5",
-        "false",  # picks come when asked for
-        "true",
-        "inset(0px 0px 0px 20%)",
-        "4,1,6,3,5,2",  # by raw SNR, the unknown one last
-        "ascending",
-        "5,3,6,1,4,2",  # the other way, the unknown one still last
-        "descending",
-        "true",  # headings take the keyboard's focus
-        "true",  # nothing is wider than the window
-        "true",  # all images are shown
-        "img-src",  # the page's own policy refuses what is not in the page
+        "first: view-6",  # the median is shown first
+        "chosen: view-1",
+        "picks: false",  # picks come when asked for
+        "picks: true",
+        "panes: raw,denoised,residual",
+        "raw: inset(0px 80% 0px 0%)",
+        "denoised: inset(0px 33% 0px 20%)",
+        "residual: inset(0px 0% 0px 67%)",
+        "dragged: inset(0px 0% 0px 90%)",
+        "panes: residual,denoised,raw",  # the two change places
+        "wheel over the page: false",  # it scrolls
+        "wheel with Ctrl: 272 %",
+        "zoom: 150 %",
+        "zoom: 225 %",
+        "moved: -73",  # from the middle, -62.5 %, by ten more
+        "zoom: 100 %",
+        "before: view-6",
+        "picks: false",
+        "sorted: 4,1,6,3,5,2 ascending",  # by raw SNR, the unknown one last
+        "sorted: 5,3,6,1,4,2 descending",  # the other way, the unknown one still last
+        "focus: true",  # headings take the keyboard's focus
+        "found: 4 1 of 6 rows",
+        "link: view-4 true",
+        "fits: true",  # nothing is wider than the window
+        "images: true",  # all are shown
+        "names: true",  # controls have names for screen readers
+        "refused: img-src",  # the page's own policy refuses what is not in the page
     ]

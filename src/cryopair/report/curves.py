@@ -82,3 +82,20 @@ def _count(path: Path) -> int:
     with path.open(newline="", encoding="utf-8") as stream:
         next(stream, None)
         return sum(1 for _ in groupby(csv.reader(stream), key=itemgetter(0)))
+
+
+def medians(rings: Rings) -> dict[str, list[float]]:
+    """Return the medians over the micrographs, name with unit → value of each ring; NaN where none is known."""
+    names = ("frc_raw", "frc_denoised", "signal", "noise", "residual", "bias")
+    found = {"spatial_frequency_per_A": rings.frequency.tolist()}
+    for column, name in zip(_VALUES, names, strict=True):
+        found[column] = quantile(getattr(rings, name), 50).tolist()
+    return found
+
+
+def quantile(curves: Curves, percent: float) -> npt.NDArray[np.float64]:
+    """Return a percentile of each ring over the micrographs where it is known; NaN where none is."""
+    known = np.isfinite(curves).any(axis=0)
+    values = np.full(curves.shape[1], np.nan)
+    values[known] = np.nanpercentile(curves[:, known], percent, axis=0)
+    return values

@@ -44,6 +44,8 @@ class MicrographResult:
         ``train`` or ``validate`` when it belongs to the model's training set, else empty.
     snr_raw, snr_denoised, bias : float
         In dB, as in ``quality.csv``.
+    lost, invented : float
+        The two parts of the bias, in dB of the signal.
     corr_even_odd : float
         Correlation of the raw half-sums.
     motion_early, motion_late : float
@@ -52,6 +54,8 @@ class MicrographResult:
         Mean of the two principal defoci, in Å.
     picks : int or None
         Coordinates on the raw micrograph.
+    flags : tuple of str
+        What sets it apart from the others, in words.
     """
 
     number: int
@@ -64,16 +68,24 @@ class MicrographResult:
     snr_raw: float
     snr_denoised: float
     bias: float
+    lost: float
+    invented: float
     corr_even_odd: float
     motion_early: float
     motion_late: float
     defocus: float
     picks: int | None
+    flags: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The micrograph's name below its job's folder, without extension."""
         return str(mirrored(self.name))
+
+    @property
+    def motion(self) -> float:
+        """Length of the drift's path, in Å."""
+        return self.motion_early + self.motion_late
 
     @property
     def gain(self) -> float:
@@ -231,6 +243,8 @@ def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[Mic
                 snr_raw=number(figures.get("snr_raw_db")),
                 snr_denoised=number(figures.get("snr_denoised_db")),
                 bias=number(figures.get("bias_db")),
+                lost=number(figures.get("lost_db")),
+                invented=number(figures.get("invented_db")),
                 corr_even_odd=number(row.get("cryopairCorrelationEvenOdd")),
                 motion_early=early,
                 motion_late=late,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .curves import Curves, Rings
+from .curves import Curves, Rings, quantile
 from .data import MicrographResult
 from .formatting import MINUS
 from .svg import BLUE, FULL, GREEN, GREY, HALF, INK, ORANGE, VERMILION, Chart
@@ -22,7 +22,7 @@ _MANY = 1500
 Values = npt.NDArray[np.float64]
 
 
-def training_curve(history: Sequence[dict[str, float]]) -> str:
+def training_curve(history: Sequence[dict[str, float]]) -> Chart:
     """Draw excess error and SNR of the held-out pairs against the step."""
     step, excess, snr, loss = (
         np.array([line.get(key, np.nan) for line in history])
@@ -41,10 +41,10 @@ def training_curve(history: Sequence[dict[str, float]]) -> str:
         for axes in (left, middle, right):
             axes.set(xlabel="training step", xlim=(0, None))
             axes.title.set(fontsize=10, fontweight="bold")
-    return chart.svg
+    return chart
 
 
-def snr_and_bias(micrographs: Sequence[MicrographResult]) -> str:
+def snr_and_bias(micrographs: Sequence[MicrographResult]) -> Chart:
     """Draw raw and denoised SNR of every micrograph, and the bias below."""
     number = _column(micrographs, "number")
     raw, denoised, bias = (_column(micrographs, name) for name in ("snr_raw", "snr_denoised", "bias"))
@@ -74,10 +74,10 @@ def snr_and_bias(micrographs: Sequence[MicrographResult]) -> str:
         low, high = bottom.get_ylim()
         bottom.set(ylabel="bias / dB of the signal", ylim=(low, max(high, 0)))
         _by_micrograph(bottom, len(number))
-    return chart.svg
+    return chart
 
 
-def frc(rings: Rings) -> str:
+def frc(rings: Rings) -> Chart:
     """Draw the even/odd FRC before and after denoising: medians, and bands of the middle 80 %."""
     chart = Chart("frc", "Fourier ring correlation of even and odd halves, raw and denoised")
     with chart.axes(width=HALF, height=3.5) as (axes,):
@@ -87,10 +87,10 @@ def frc(rings: Rings) -> str:
         axes.axhline(0, color=GREY, linewidth=0.8)
         _by_frequency(axes, rings)
         _legend(axes, columns=2)
-    return chart.svg
+    return chart
 
 
-def spectrum(rings: Rings) -> str:
+def spectrum(rings: Rings) -> Chart:
     """Draw the powers of signal, noise, noise left and bias by spatial frequency.
 
     Beyond the last ring with signal, bias is all of a signal that is not known, and neither is drawn.
@@ -107,7 +107,7 @@ def spectrum(rings: Rings) -> str:
     with chart.axes(width=HALF, height=3.5) as (axes,):
         drawn = []
         for values, stop, label, color, style in curves:
-            median = _smooth(_quantile(values, 50))[:stop]
+            median = _smooth(quantile(values, 50))[:stop]
             drawn.append(np.where(median > 0, median, np.nan))
             axes.plot(rings.frequency[:stop], drawn[-1], color=color, linestyle=style, label=label)
         bounds = np.concatenate([values[:end] for values in drawn])
@@ -117,7 +117,7 @@ def spectrum(rings: Rings) -> str:
             axes.set_ylim(bounds.min() / 4, max(bounds.max(), _highest(drawn[1])) * 2)
         _by_frequency(axes, rings)
         _legend(axes, columns=4)
-    return chart.svg
+    return chart
 
 
 def rings_with_signal(rings: Rings) -> int:
@@ -126,7 +126,7 @@ def rings_with_signal(rings: Rings) -> int:
     The noise of that curve is taken from the differences of neighbouring rings, so that zeros of the CTF,
     which are smooth, are passed over.
     """
-    curve = _quantile(rings.frc_raw, 50)
+    curve = quantile(rings.frc_raw, 50)
     if len(curve) < 2:
         return len(curve)
     noise = 1.4826 * float(np.median(np.abs(np.diff(curve)))) / np.sqrt(2)
@@ -134,7 +134,7 @@ def rings_with_signal(rings: Rings) -> int:
     return int(clear[-1]) + 1 if clear.size else len(curve)
 
 
-def motion(micrographs: Sequence[MicrographResult]) -> str:
+def motion(micrographs: Sequence[MicrographResult]) -> Chart:
     """Draw early and late motion of every micrograph."""
     number = _column(micrographs, "number")
     chart = Chart("motion", "Early and late accumulated motion of each micrograph")
@@ -151,10 +151,10 @@ def motion(micrographs: Sequence[MicrographResult]) -> str:
         axes.set(ylabel="length of the path / Å", ylim=(0, None))
         _by_micrograph(axes, len(number))
         _legend(axes, columns=2, markers=_marker_scale(len(number)))
-    return chart.svg
+    return chart
 
 
-def track(positions: Values) -> str:
+def track(positions: Values) -> Chart:
     """Draw the drift of one movie, shape ``(frames, 2)``, in Å."""
     chart = Chart("track", "Drift of one movie, frame by frame")
     with chart.axes(width=0.36 * FULL, height=3.3) as (axes,):
@@ -171,10 +171,10 @@ def track(positions: Values) -> str:
         axes.set_aspect("equal", adjustable="box")
         axes.invert_yaxis()  # row 0 is shown on top, as in the images
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1.0, handletextpad=0.2)
-    return chart.svg
+    return chart
 
 
-def pick_counts(micrographs: Sequence[MicrographResult]) -> str:
+def pick_counts(micrographs: Sequence[MicrographResult]) -> Chart:
     """Draw how many particles were picked on every micrograph."""
     picked = [m for m in micrographs if m.picks is not None]
     number, counts = _column(picked, "number"), _column(picked, "picks")
@@ -188,7 +188,51 @@ def pick_counts(micrographs: Sequence[MicrographResult]) -> str:
         _reference(axes, median, f"median {median:g}")
         axes.set(ylabel="picks", ylim=(0, 1.12 * max(counts.max(), 1)))
         _by_micrograph(axes, len(micrographs))
-    return chart.svg
+    return chart
+
+
+def histograms(micrographs: Sequence[MicrographResult]) -> Chart:
+    """Draw how the figures are distributed over the micrographs, those that the model was trained on apart."""
+    shown = []
+    for name, label, color in (
+        ("snr_raw", "raw SNR / dB", GREY),
+        ("snr_denoised", "denoised SNR / dB", BLUE),
+        ("bias", "bias / dB of the signal", VERMILION),
+        ("motion", "motion / Å", ORANGE),
+        ("defocus", "defocus / µm", INK),
+        ("picks", "picks", BLUE),
+    ):
+        values = _column(micrographs, name) / (1e4 if name == "defocus" else 1)
+        if np.isfinite(values).any():
+            shown.append((label, color, values))
+    trained = np.array([m.role == "train" for m in micrographs], dtype=bool)
+    chart = Chart("histograms", "Histograms of the figures of all micrographs")
+    columns = 3
+    rows = -(-len(shown) // columns)
+    with chart.axes(width=FULL, height=0.3 + 2.1 * rows, columns=columns, rows=rows, shared=False) as all_axes:
+        for axes in all_axes[len(shown) :]:
+            axes.set_visible(False)
+        for place, (label, color, values) in enumerate(shown):
+            _histogram(all_axes[place], values, trained, color=color, label=label)
+            if place % columns == 0:
+                all_axes[place].set_ylabel("micrographs")
+    return chart
+
+
+def _histogram(axes: Axes, values: Values, trained: npt.NDArray[np.bool_], *, color: str, label: str) -> None:
+    known = np.isfinite(values)
+    tails = (0.5, 99.5) if known.sum() > _FEW else (0, 100)
+    low, high = np.percentile(values[known], tails)
+    reach = max(float(high - low), 1e-6, 0.02 * abs(float(high)))
+    bins = np.linspace(low - 0.05 * reach, high + 0.05 * reach, int(np.clip(2 * np.sqrt(known.sum()), 6, 50)) + 1)
+    inside = np.clip(values[known], bins[0], bins[-1])  # what is beyond is in the first and last bar
+    axes.hist(inside, bins=bins.tolist(), color=color, alpha=0.85)
+    if trained[known].any() and not trained[known].all():
+        axes.hist(inside[trained[known]], bins=bins.tolist(), facecolor="none", edgecolor=INK, hatch="///", linewidth=0)
+    axes.axvline(float(np.median(values[known])), color=INK, linewidth=1, linestyle="--")
+    axes.set(xlabel=label)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.grid(visible=False, axis="x")
 
 
 def _column(micrographs: Sequence[MicrographResult], name: str) -> Values:
@@ -217,7 +261,7 @@ def _dots(axes: Axes, x: Values, y: Values, *, color: str, marker: str, label: s
 
 
 def _band(axes: Axes, x: Values, curves: Curves, *, color: str, label: str, linestyle: str = "-") -> None:
-    low, median, high = (_smooth(_quantile(curves, share)) for share in (10, 50, 90))
+    low, median, high = (_smooth(quantile(curves, share)) for share in (10, 50, 90))
     if len(curves) > 2:
         axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0)
     axes.plot(x, median, color=color, label=label, linestyle=linestyle)
@@ -236,14 +280,6 @@ def _reference(axes: Axes, y: float, text: str) -> None:
         va="bottom",
         fontsize=8.5,
     )
-
-
-def _quantile(curves: Curves, percent: float) -> Values:
-    """Return a percentile of each ring over the micrographs where it is known; NaN where none is."""
-    known = np.isfinite(curves).any(axis=0)
-    values = np.full(curves.shape[1], np.nan)
-    values[known] = np.nanpercentile(curves[:, known], percent, axis=0)
-    return values
 
 
 def _smooth(values: Values) -> Values:

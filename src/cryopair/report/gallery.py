@@ -1,22 +1,26 @@
-"""The micrographs that the report shows as images: chosen by SNR, raw beside denoised."""
+"""Micrographs shown as images: raw, denoised and what was removed, on top of each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..formats.coordinates import read_coordinate_table
 from ..formats.mrc import read_mrc
 from .data import MicrographResult
+from .formatting import fixed, percent
 from .images import contrast, grey, jpeg_uri, shrink
+from .verdict import share
 
-WIDTH = 700
-"""Of the images, in pixels."""
-DIFFERENCE_WIDTH = 480
+AREA = 700_000
+"""Pixels of each image; noise takes about half a byte for each."""
 THUMBNAIL_WIDTH = 176
+MOST_OUTLIERS = 8
+"""Outliers that are shown besides the five that stand for the rest."""
 
 _PLACES = (
     ("median SNR", 0.5),
@@ -37,70 +41,123 @@ class View:
 
     Attributes
     ----------
+    key : str
+        Its number in the session, or another name that is unique on the page and has no blanks.
     place : str
         Why it was chosen.
-    micrograph : MicrographResult
-        Its figures.
-    raw, denoised, thumbnail : str
-        Data URIs.
-    difference : str or None
-        Raw less denoised; None when the two differ in size.
+    label : str
+        Its name.
+    layers : mapping of str to str
+        What can be seen, name → data URI, all of one shape.
+    thumbnail : str
+        Data URI.
     shape : tuple of int
         ``(height, width)`` of the raw micrograph, in pixels, which the picks are in.
+    pixel_size : float
+        In Å/px, of the raw micrograph.
     picks : list of tuple
         x, y of each pick.
-    scale_bar : int
-        Length of the scale bar in Å.
+    facts : mapping of str to str
+        What is said of it beside the image.
     """
 
+    key: str
     place: str
-    micrograph: MicrographResult
-    raw: str
-    denoised: str
+    label: str
+    layers: Mapping[str, str]
     thumbnail: str
-    difference: str | None
     shape: tuple[int, int]
-    picks: list[tuple[float, float]]
-    scale_bar: int
+    pixel_size: float
+    picks: Sequence[tuple[float, float]] = ()
+    facts: Mapping[str, str]
+
+    @property
+    def scale_bar(self) -> int:
+        """Length of the scale bar in Å."""
+        return scale_bar(self.shape[1] * self.pixel_size)
 
 
 def choose(micrographs: Sequence[MicrographResult]) -> list[tuple[str, MicrographResult]]:
-    """Choose up to five micrographs, from the highest to the lowest raw SNR.
+    """Choose five micrographs from the highest to the lowest raw SNR, and then the worst outliers.
 
-    Without any SNR they are spread over the session, and their place is empty. Micrographs whose images
+    Without any SNR the five are spread over the session, and their place is empty. Micrographs whose images
     are gone are passed over.
     """
-    shown = [m for m in micrographs if m.denoised and Path(m.denoised).is_file() and Path(m.name).is_file()]
-    measured = [m for m in shown if np.isfinite(m.snr_raw)]
-    ranked = sorted(measured, key=lambda m: (-m.snr_raw, m.number)) or shown
+    measured = [m for m in micrographs if m.denoised and np.isfinite(m.snr_raw)]
+    ranked = sorted(measured, key=lambda m: (-m.snr_raw, m.number)) or [m for m in micrographs if m.denoised]
     chosen: dict[int, str] = {}
-    for place, share in _PLACES if ranked else ():
-        chosen.setdefault(round(share * (len(ranked) - 1)), place if measured else "")
-    return [(chosen[index], ranked[index]) for index in sorted(chosen)]
+    for place, part in _PLACES if ranked else ():
+        near = _nearest_shown(ranked, round(part * (len(ranked) - 1)))
+        if near is not None:
+            chosen.setdefault(near, place if measured else "")
+    typical = [(chosen[index], ranked[index]) for index in sorted(chosen)]
+    known = {m.number for _, m in typical}
+    flagged = sorted((m for m in micrographs if m.flags), key=lambda m: (-len(m.flags), m.number))
+    outliers = [m for m in flagged if m.number not in known and _is_shown(m)][:MOST_OUTLIERS]
+    return typical + [("outlier", m) for m in sorted(outliers, key=lambda m: m.number)]
+
+
+def _nearest_shown(ranked: Sequence[MicrographResult], index: int) -> int | None:
+    """Return the place nearest to `index` whose images are there."""
+    for place in sorted(range(len(ranked)), key=lambda place: (abs(place - index), place)):
+        if _is_shown(ranked[place]):
+            return place
+    return None
+
+
+def _is_shown(micrograph: MicrographResult) -> bool:
+    return bool(micrograph.denoised) and Path(str(micrograph.denoised)).is_file() and Path(micrograph.name).is_file()
 
 
 def render(place: str, micrograph: MicrographResult) -> View:
-    """Make the images of one micrograph.
-
-    Raw and denoised are each shown in their own contrast; the difference is shown in the raw one's, so that
-    its strength can be seen.
-    """
-    assert micrograph.denoised is not None
-    raw, denoised = read_mrc(micrograph.name), read_mrc(micrograph.denoised)
-    small_raw, small_denoised = shrink(raw, WIDTH), shrink(denoised, WIDTH)
-    raw_limits = contrast(small_raw, deviations=_RAW_DEVIATIONS)
-    seen = grey(small_denoised, contrast(small_denoised, deviations=_DENOISED_DEVIATIONS))
+    """Make the images of one micrograph of a session."""
+    raw, denoised = read_mrc(micrograph.name), read_mrc(str(micrograph.denoised))
+    images = {"raw": raw, "denoised": denoised}
+    if raw.shape == denoised.shape:
+        images["residual"] = raw - denoised
     return View(
+        key=str(micrograph.number),
         place=place,
-        micrograph=micrograph,
-        raw=jpeg_uri(grey(small_raw, raw_limits)),
-        denoised=jpeg_uri(seen),
-        thumbnail=jpeg_uri(np.round(shrink(seen, THUMBNAIL_WIDTH)).astype(np.uint8)),
-        difference=_difference(raw, denoised) if raw.shape == denoised.shape else None,
+        label=micrograph.label,
+        layers=layers(images),
+        thumbnail=thumbnail(denoised),
         shape=(raw.shape[0], raw.shape[1]),
+        pixel_size=micrograph.pixel_size,
         picks=_picks(micrograph.coordinates),
-        scale_bar=scale_bar(raw.shape[1] * micrograph.pixel_size),
+        facts=_facts(micrograph),
     )
+
+
+def layers(images: Mapping[str, npt.NDArray]) -> dict[str, str]:
+    """Turn images of one micrograph into data URIs.
+
+    The raw image and all denoised ones are each shown in their own contrast. What was removed (a name that begins with
+    ``residual``) is shown in the raw image's, so that its strength can be seen.
+
+    Parameters
+    ----------
+    images : mapping of str to numpy.ndarray
+        Name → image, shape ``(height, width)`` each; ``raw`` is among them.
+    """
+    height, width = images["raw"].shape
+    size = round((AREA * width / height) ** 0.5)
+    low, high = contrast(shrink(images["raw"], size), deviations=_RAW_DEVIATIONS)
+    found = {}
+    for name, image in images.items():
+        small = shrink(image, size)
+        if name.startswith("residual"):
+            middle = float(np.median(small[np.isfinite(small)]))
+            limits = middle - (high - low) / 2, middle + (high - low) / 2
+        else:
+            limits = contrast(small, deviations=_RAW_DEVIATIONS if name == "raw" else _DENOISED_DEVIATIONS)
+        found[name] = jpeg_uri(grey(small, limits))
+    return found
+
+
+def thumbnail(image: npt.NDArray) -> str:
+    """Turn an image into a small data URI."""
+    small = shrink(image, THUMBNAIL_WIDTH)
+    return jpeg_uri(grey(small, contrast(small, deviations=_DENOISED_DEVIATIONS)))
 
 
 def scale_bar(width: float) -> int:
@@ -108,11 +165,22 @@ def scale_bar(width: float) -> int:
     return min(_SCALE_BARS, key=lambda length: abs(np.log(6 * length / width)))
 
 
-def _difference(raw: np.ndarray, denoised: np.ndarray) -> str:
-    difference = shrink(raw - denoised, DIFFERENCE_WIDTH)
-    low, high = contrast(shrink(raw, DIFFERENCE_WIDTH), deviations=_RAW_DEVIATIONS)
-    middle = float(np.median(difference))
-    return jpeg_uri(grey(difference, (middle - (high - low) / 2, middle + (high - low) / 2)))
+def _facts(m: MicrographResult) -> dict[str, str]:
+    facts = {
+        "Micrograph": m.label,
+        "SNR": f"{fixed(m.snr_raw)} → {fixed(m.snr_denoised)} dB",
+        "Bias": f"{fixed(m.bias)} dB ({percent(share(m.bias))})",
+        "Motion": f"{fixed(m.motion_early + m.motion_late)} Å",
+    }
+    if m.defocus > 0:
+        facts["Defocus"] = f"{fixed(m.defocus / 1e4, 2)} µm"
+    if m.picks is not None:
+        facts["Picks"] = str(m.picks)
+    if m.role:
+        facts["Model"] = "held out from training" if m.held_out else "trained on it"
+    if m.flags:
+        facts["Stands out"] = "; ".join(m.flags)
+    return facts
 
 
 def _picks(star: str | None) -> list[tuple[float, float]]:

@@ -1,38 +1,39 @@
-"""The stage ``report``: one page of HTML that needs nothing but a browser."""
+"""The stage ``report``: one page of HTML that needs nothing but a browser, and its figures and tables as files."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import math
 import platform
-import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from .. import __version__
 from ..formats.atomic import write_text
 from ..motion.model import read_motion
 from . import figures
+from .beside import FIGURES, FOLDER, TABLES, write_figures, write_tables
+from .captions import CAPTIONS
 from .data import MicrographResult, Results, read_results
-from .formatting import DASH, count, fixed, percent, signed
-from .gallery import View, choose, render
+from .formatting import DASH, fixed
+from .gallery import choose, render
 from .images import choose_particles, contact_sheet, jpeg_uri
 from .motion import track
-from .verdict import headline, judge, median, share
+from .outliers import flag_outliers
+from .svg import Chart
+from .table import Grid, micrograph_grid
+from .templates import fill
+from .verdict import Headline, headline, judge, median
 
-ROWS = 2000
-"""Rows of the table at most; browsers become slow with more."""
 PARTICLES, COLUMNS, PARTICLE_SIDE = 40, 10, 96
 """Particles shown, in how many columns, and how wide each is in pixels."""
 _PACKAGES = ("torch", "numpy", "snakemake")
 
 
-def write_report(output: Path, *, model: Path) -> None:
-    """Write ``report.html`` into the output folder of a session.
+def write_report(output: Path, *, model: Path, live: int | None = None) -> None:
+    """Write ``report.html`` into the output folder of a session, and its figures and tables into ``report/``.
 
     The page holds everything it shows and asks nothing of the network. It has no dates: equal results are
     equal bytes. Pieces that the session did not make are left out.
@@ -43,70 +44,100 @@ def write_report(output: Path, *, model: Path) -> None:
         Output folder, relative to the project, which is the working directory; the stage ``merge`` has run.
     model : Path
         Folder of the model that denoised, here or elsewhere.
+    live : int, optional
+        Seconds after which an open page reads itself again, for sessions that are still running. What the reader was
+        looking at stays where it is.
 
     Raises
     ------
     BadFileError
         When ``halves.star`` or the model's card is missing, or a file is damaged.
     """
-    write_text(output / "report.html", render_page(read_results(output, model=model)))
-
-
-def render_page(results: Results) -> str:
-    """Return the page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    results = read_results(output, model=model)
+    results = replace(results, micrographs=flag_outliers(results.micrographs))
+    charts = draw(results)
+    page, grid = render_page(results, charts=charts, live=live)
+    write_figures(output / FOLDER / FIGURES, charts.values())
+    write_tables(
+        output / FOLDER / TABLES,
+        grid=grid,
+        summary=_summary(results, headline(results)),
+        rings=results.rings,
+        failed=results.failed,
+        history=results.history,
     )
-    environment.filters |= {"fixed": fixed, "signed": signed, "percent": percent, "count": count}
-    environment.filters["quoted"] = lambda path: shlex.quote(str(path))
-    environment.globals["inline"] = _inline
-    return environment.get_template("page.html.j2").render(_context(results))
+    write_text(output / "report.html", page)
 
 
-def _context(results: Results) -> dict[str, Any]:
+def draw(results: Results) -> dict[str, Chart]:
+    """Draw all charts that the results have figures for, name → chart."""
     micrographs = results.micrographs
-    figures_of_all = headline(results)
+    measured = any(math.isfinite(m.gain) for m in micrographs)
+    drifting = _drifting(micrographs)
+    typical = _typical_track(drifting)
+    charts = [
+        figures.snr_and_bias(micrographs) if measured else None,
+        figures.histograms(micrographs) if measured or drifting else None,
+        figures.frc(results.rings) if results.rings else None,
+        figures.spectrum(results.rings) if results.rings else None,
+        figures.training_curve(results.history) if results.history else None,
+        figures.motion(micrographs) if drifting else None,
+        figures.track(track(read_motion(str(typical.motion_star)))) if typical else None,
+        figures.pick_counts(micrographs) if results.picked else None,
+    ]
+    return {chart.name: chart for chart in charts if chart}
+
+
+def render_page(results: Results, *, charts: Mapping[str, Chart], live: int | None = None) -> tuple[str, Grid]:
+    """Return the page as HTML, and the table of micrographs that is in it."""
+    micrographs, figures_of_all = results.micrographs, headline(results)
     views = [render(place, micrograph) for place, micrograph in choose(micrographs)]
-    drifting = [m for m in micrographs if math.isfinite(m.motion_early + m.motion_late)]
+    grid = micrograph_grid(micrographs, shown={view.key for view in views})
+    drifting = _drifting(micrographs)
+    typical = _typical_track(drifting)
     picks = [m.picks for m in micrographs if m.picks is not None]
+    page = fill(
+        "page.html.j2",
+        results=results,
+        headline=figures_of_all,
+        verdict=judge(figures_of_all, done=results.done, total=results.total),
+        views=views,
+        first_view=next((i for i, view in enumerate(views) if view.place == "median SNR"), 0),
+        rings=_rings(results),
+        charts={name: charts.get(name) for name in CAPTIONS},
+        captions=CAPTIONS,
+        loss_noise=_loss_noise(results.history),
+        typical_motion=median(m.motion for m in drifting),
+        typical=typical.label if typical else None,
+        total_picks=sum(picks),
+        median_picks=median(picks),
+        sheet=_contact_sheet(results),
+        grid=grid,
+        held_out=sum(m.held_out for m in micrographs),
+        outliers=sum(bool(m.flags) for m in micrographs),
+        model_card=_model_card(results),
+        versions={"cryopair": __version__, **_versions(), "python": platform.python_version()},
+        live=live,
+        tables=f"{FOLDER}/{TABLES}",
+        files=f"{FOLDER}/{FIGURES}",
+    )
+    return page, grid
+
+
+def _summary(results: Results, of_all: Headline) -> dict[str, object]:
+    """Return the headline's numbers, named with their units."""
     return {
-        "results": results,
-        "headline": figures_of_all,
-        "verdict": judge(figures_of_all, done=results.done, total=results.total),
-        "views": views,
-        "first_view": next((i for i, view in enumerate(views) if view.place == "median SNR"), 0),
-        "ring": _ring(results, views),
-        "training": _svg(figures.training_curve(results.history)) if results.history else None,
-        "loss_noise": _loss_noise(results.history),
-        "snr": _svg(figures.snr_and_bias(micrographs)) if figures_of_all.measured else None,
-        "frc": _svg(figures.frc(results.rings)) if results.rings else None,
-        "spectrum": _svg(figures.spectrum(results.rings)) if results.rings else None,
-        "motion": _svg(figures.motion(micrographs)) if drifting else None,
-        "typical_motion": median(m.motion_early + m.motion_late for m in drifting),
-        "track": _example_track(drifting),
-        "total_picks": sum(picks),
-        "median_picks": median(picks),
-        "picks": _svg(figures.pick_counts(micrographs)) if picks else None,
-        "sheet": _contact_sheet(results),
-        "rows": micrographs[:ROWS],
-        "share": share,
-        "held_out": sum(m.held_out for m in micrographs),
-        "model_card": _model_card(results),
-        "versions": {"cryopair": __version__, **_versions(), "python": platform.python_version()},
+        "micrographs": results.total,
+        "micrographs_done": results.done,
+        "micrographs_measured": of_all.measured,
+        "of_them_trained_on": of_all.trained_on,
+        "median_snr_raw_db": of_all.snr_raw,
+        "median_snr_denoised_db": of_all.snr_denoised,
+        "median_gain_db": of_all.gain,
+        "median_bias_db": of_all.bias,
+        "picks": sum(m.picks or 0 for m in results.micrographs),
+        "particles": len(results.particles.images) if results.particles else 0,
     }
-
-
-def _inline(name: str) -> Markup:
-    """Return a file beside this module, to stand in the page as it is."""
-    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
-
-
-def _svg(text: str) -> Markup:
-    return Markup(text)
 
 
 def _loss_noise(history: Sequence[Mapping[str, float]]) -> float | None:
@@ -117,23 +148,23 @@ def _loss_noise(history: Sequence[Mapping[str, float]]) -> float | None:
     return 1 - excess / loss if 0 <= excess < loss else None
 
 
-def _ring(results: Results, views: list[View]) -> dict[int, float]:
-    """Return the radius of the circles around picks for each view, in pixels of the raw micrograph.
+def _rings(results: Results) -> dict[str, float]:
+    """Return the radius of the circles around picks for each micrograph, in its pixels.
 
     The box is 1.5 particle diameters by cryopair's own advice; without particles, the circles only mark.
     """
-    if results.particles:
-        return {i: results.particles.box / 3 / view.micrograph.pixel_size for i, view in enumerate(views)}
-    return {i: 0.015 * view.shape[1] for i, view in enumerate(views)}
+    diameter = results.particles.box / 1.5 if results.particles else 80.0
+    return {str(m.number): diameter / 2 / m.pixel_size for m in results.micrographs}
 
 
-def _example_track(drifting: list[MicrographResult]) -> Mapping[str, Any] | None:
-    """Draw the micrograph whose motion is the median (of an even number, the larger of the middle two)."""
-    known = [(m.motion_early + m.motion_late, m.number, m.label, m.motion_star) for m in drifting if m.motion_star]
-    if not known:
-        return None
-    *_, label, star = sorted(known)[len(known) // 2]
-    return {"label": label, "svg": _svg(figures.track(track(read_motion(star))))}
+def _drifting(micrographs: Sequence[MicrographResult]) -> list[MicrographResult]:
+    return [m for m in micrographs if math.isfinite(m.motion)]
+
+
+def _typical_track(drifting: Sequence[MicrographResult]) -> MicrographResult | None:
+    """Return the micrograph whose motion is the median (of an even number, the larger of the middle two)."""
+    known = sorted((m for m in drifting if m.motion_star), key=lambda m: (m.motion, m.number))
+    return known[len(known) // 2] if known else None
 
 
 def _contact_sheet(results: Results) -> Mapping[str, Any] | None:

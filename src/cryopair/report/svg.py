@@ -1,4 +1,4 @@
-"""Charts as SVG that is part of the page: no dates, no outside names, text that stays text."""
+"""Charts as SVG that is part of the page (no dates, no outside names, text that stays text), and as files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from ..formats.atomic import atomic_path, write_text
 
 # Okabe and Ito's palette, which the colour-blind can tell apart; https://jfly.uni-koeln.de/color/
 BLUE = "#0072B2"
@@ -24,6 +28,7 @@ FAINT = "#dfe4ea"
 
 FULL, HALF = 10.4, 5.1
 """Widths of charts in inches: of the page, and of half of it."""
+PNG_DPI = 150
 
 _STYLE: Any = {  # newer stubs of matplotlib want literal keys
     "font.family": "sans-serif",
@@ -61,14 +66,23 @@ class Chart:
         Unique on the page; prefixes the ids within the SVG.
     label : str
         What a screen reader says.
+
+    Attributes
+    ----------
+    svg : str
+        The figure as an element of the page, once it is drawn.
     """
 
     def __init__(self, name: str, label: str) -> None:
         self.name, self.label = name, label
         self.svg = ""
+        self._file = ""
+        self._figure = Figure()
 
     @contextmanager
-    def axes(self, *, width: float, height: float, columns: int = 1, rows: int = 1) -> Iterator[list[Axes]]:
+    def axes(
+        self, *, width: float, height: float, columns: int = 1, rows: int = 1, shared: bool = True
+    ) -> Iterator[list[Axes]]:
         """Give the axes to draw on; the SVG is made when the block ends.
 
         Parameters
@@ -76,19 +90,33 @@ class Chart:
         width, height : float
             In inches.
         columns, rows : int
-            Axes beside and below each other; those in a column share x.
+            Axes beside and below each other.
+        shared : bool
+            Whether those in a column share x.
         """
         with mpl.rc_context(_STYLE):
             figure = Figure(figsize=(width, height), layout="constrained")
-            grid = figure.subplots(rows, columns, squeeze=False, sharex="col")
+            grid = figure.subplots(rows, columns, squeeze=False, sharex="col" if shared else False)
             yield list(grid.ravel())
-            self.svg = self._render(figure)
+            stream = io.StringIO()
+            FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+            figure.set_layout_engine("none")  # it is laid out now, which takes longer than drawing
+            self._figure, self._file = figure, stream.getvalue()
+            self.svg = self._inline(self._file)
 
-    def _render(self, figure: Figure) -> str:
-        stream = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
-        text = stream.getvalue()
-        text = text[text.index("<svg") :]
+    def write(self, folder: Path) -> None:
+        """Write ``<name>.svg`` and ``<name>.png``, on white."""
+        white = '<rect width="100%" height="100%" fill="#ffffff"/>'
+        write_text(folder / f"{self.name}.svg", self._file.replace(" <defs>", f" {white}\n <defs>", 1))
+        with mpl.rc_context({**_STYLE, "savefig.transparent": False}):
+            self._figure.set_facecolor("white")
+            canvas = FigureCanvasAgg(self._figure)
+            with atomic_path(folder / f"{self.name}.png") as path:
+                self._figure.set_dpi(PNG_DPI)
+                canvas.print_png(path, metadata={"Software": None})
+
+    def _inline(self, file: str) -> str:
+        text = file[file.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
         text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
         text = re.sub(r'\s+xmlns(?::\w+)?="[^"]*"', "", text)  # implied inside HTML

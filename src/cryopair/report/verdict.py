@@ -19,7 +19,9 @@ SMALL_GAIN = 3.0
 
 @dataclass(frozen=True)
 class Headline:
-    """Medians over the micrographs; NaN when nothing was measured.
+    """Medians over the micrographs that the model was not trained on, or over all where it was trained on all.
+
+    NaN when nothing was measured.
 
     Attributes
     ----------
@@ -27,6 +29,13 @@ class Headline:
         In dB. The gain is the median of the micrographs' gains.
     measured : int
         How many micrographs the medians are over.
+    trained_on : int
+        On how many of these the model was trained.
+    known : bool
+        Whether the model's training set is one of this session, so that `trained_on` means something.
+    lost, invented : float
+        The two parts of the bias in dB of the signal, where they are known: what the model took away, and what it put
+        in.
     """
 
     snr_raw: float
@@ -34,6 +43,10 @@ class Headline:
     gain: float
     bias: float
     measured: int
+    trained_on: int = 0
+    known: bool = True
+    lost: float = math.nan
+    invented: float = math.nan
 
     @property
     def altered(self) -> float:
@@ -70,14 +83,19 @@ def median(values: Iterable[float]) -> float:
 
 
 def headline(results: Results) -> Headline:
-    """Take the medians over all micrographs."""
-    micrographs = results.micrographs
+    """Take the medians over what the model was not trained on; if there is nothing else, over that."""
+    measured = [m for m in results.micrographs if math.isfinite(m.gain)]
+    chosen = [m for m in measured if m.role != "train"] or measured
     return Headline(
-        snr_raw=median(m.snr_raw for m in micrographs),
-        snr_denoised=median(m.snr_denoised for m in micrographs),
-        gain=median(m.gain for m in micrographs),
-        bias=median(m.bias for m in micrographs),
-        measured=sum(math.isfinite(m.gain) for m in micrographs),
+        snr_raw=median(m.snr_raw for m in chosen),
+        snr_denoised=median(m.snr_denoised for m in chosen),
+        gain=median(m.gain for m in chosen),
+        bias=median(m.bias for m in chosen),
+        measured=len(chosen),
+        trained_on=sum(m.role == "train" for m in chosen),
+        known=any(m.role for m in results.micrographs),
+        lost=median(m.lost for m in chosen),
+        invented=median(m.invented for m in chosen),
     )
 
 
@@ -87,14 +105,40 @@ def judge(figures: Headline, *, done: int, total: int) -> Verdict:
     if not figures.measured:
         text = f"{came_through} No signal-to-noise ratio could be estimated, so look at the images with care."
         return Verdict("unknown", "The quality was not measured.", text)
-    altered = f"the model lost or made up {percent(figures.altered)} of the signal power"
-    if math.isnan(figures.bias):
-        altered = "its bias could not be told from zero"
+    altered = _altered(figures)
     change = "raised" if figures.gain > 0 else "lowered"
     gain = f"Denoising {change} the SNR by {abs(figures.gain):.1f} dB"
-    measured = f"{gain}, and {altered} (medians). {came_through}"
+    measured = f"{gain}, and {altered} ({over(figures)}). {came_through}"
     if figures.gain <= 0 or figures.altered > ALTERED_TOO_MUCH:
-        return Verdict("bad", "Do not rely on these denoised images.", measured)
+        return Verdict("bad", f"Do not rely on these denoised images{_why(figures)}.", measured)
     if figures.gain < SMALL_GAIN or figures.altered > ALTERED_MUCH or done < 0.8 * total:
         return Verdict("care", "Use the denoised images with care.", measured)
     return Verdict("good", "Denoising works on these data.", measured)
+
+
+def over(figures: Headline) -> str:
+    """Say which micrographs the medians are over, and whether the model knew them."""
+    what = "1 micrograph" if figures.measured == 1 else f"medians of {count(figures.measured)} micrographs"
+    if figures.trained_on:
+        return f"{what} that the model was trained on: there are no others"
+    return f"{what} that the model was not trained on" if figures.known else what
+
+
+def _altered(figures: Headline) -> str:
+    if math.isnan(figures.bias):
+        return "its bias could not be told from zero"
+    both = f"the model lost or made up {percent(figures.altered)} of the signal power"
+    parts = [
+        f"{percent(share(part))} {word}"
+        for part, word in ((figures.lost, "lost"), (figures.invented, "made up"))
+        if math.isfinite(part)
+    ]
+    return f"{both} ({', '.join(parts)})" if parts else both
+
+
+def _why(figures: Headline) -> str:
+    """Name what is wrong with the model, where it is plain."""
+    if figures.altered <= ALTERED_TOO_MUCH or (math.isnan(figures.lost) and math.isnan(figures.invented)):
+        return ""
+    lost, invented = (0.0 if math.isnan(part) else share(part) for part in (figures.lost, figures.invented))
+    return ": the model makes things up" if invented > lost else ": the model blurs"

@@ -17,5 +17,5 @@ VERSIONS = {
     "handoff": 2,
     "extract": 1,
     "merge": 1,
-    "report": 2,
+    "report": 3,
 }

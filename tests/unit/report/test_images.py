@@ -52,7 +52,7 @@ def test_shrinking_averages() -> None:
 
 def test_the_first_row_is_shown_on_top(micrographs: list[MicrographResult]) -> None:
     view = render("", micrographs[0])
-    image = decoded(view.denoised)
+    image = decoded(view.layers["denoised"])
     assert image.shape == view.shape == (96, 128)
     assert image[:40, :56].mean() > 250  # the top left quarter is bright
     assert image[56:].max() < image[:40, :56].min() and image[:, 72:].max() < image[:40, :56].min()
@@ -60,8 +60,7 @@ def test_the_first_row_is_shown_on_top(micrographs: list[MicrographResult]) -> N
 
 def test_the_difference_is_in_the_contrast_of_the_raw_image(micrographs: list[MicrographResult]) -> None:
     view = render("", micrographs[0])
-    assert view.difference is not None
-    raw, difference = decoded(view.raw), decoded(view.difference)
+    raw, difference = decoded(view.layers["raw"]), decoded(view.layers["residual"])
     assert abs(difference[:40, :56].mean() - difference[56:, 72:].mean()) < 3  # only noise is left
     assert raw[:40, :56].mean() - raw[56:, 72:].mean() > 30
     assert difference[56:, 72:].std() == pytest.approx(raw[56:, 72:].std(), rel=0.1)
@@ -71,7 +70,7 @@ def test_picks_and_other_sizes(micrographs: list[MicrographResult]) -> None:
     assert render("", micrographs[2]).picks == [(10.0, 20.0), (11.0, 20.0)]
     write_mrc("small.mrc", np.zeros((48, 64)), pixel_size=4)
     view = render("", replace(micrographs[2], denoised="small.mrc", coordinates=None))
-    assert view.difference is None and view.picks == []
+    assert list(view.layers) == ["raw", "denoised"] and view.picks == []
 
 
 def test_the_gallery_goes_from_the_highest_snr_to_the_lowest(micrographs: list[MicrographResult]) -> None:
