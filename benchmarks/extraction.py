@@ -1,34 +1,46 @@
-"""Extraction, ours and RELION's: whole commands on the same micrographs, run in turn.
+"""Extraction, ours and RELION's: whole commands on the same micrographs and the same cores, run in turn.
 
     python benchmarks/extraction.py [rounds]
 
-Prints the time of each, their ratio with its spread over the rounds, and the floor: reading every byte of the
-micrographs and writing every byte of the particles.
+Prints the time and memory of each, their ratio with its spread over the rounds, and the floor: reading every byte
+of the micrographs and writing every byte of the particles. Some micrographs are made; the others are links to them.
 """
 
-import shutil
+import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from programs import Usage, launch, machine
 
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, write_star
 
-MICROGRAPHS, SIDE, PARTICLES, BOX, SIZE = 6, 4096, 300, 256, 128
+MICROGRAPHS, SIDE, PARTICLES, BOX, SIZE = 100, 4096, 300, 160, 64
+DIFFERENT = 10
 JOB = "MotionCorr/job002/Movies"
+
+FLOOR = f"""
+from pathlib import Path
+for name in Path("{JOB}").iterdir():
+    name.read_bytes()
+with open("floor", "wb") as stream:
+    for _ in range({MICROGRAPHS}):
+        stream.write(bytes({PARTICLES * SIZE * SIZE * 4}))
+"""
 
 
 def make_project(root: Path) -> None:
     random = np.random.default_rng(0)
     names = [f"{JOB}/mic_{i}.mrc" for i in range(MICROGRAPHS)]
-    for name in names:
-        write_mrc(root / name, random.normal(30, 5, (SIDE, SIDE)), pixel_size=1)
+    for number, name in enumerate(names):
+        if number < DIFFERENT:
+            write_mrc(root / name, random.normal(30, 5, (SIDE, SIDE)), pixel_size=1)
+        else:
+            os.link(root / names[number % DIFFERENT], root / name)
         at = random.uniform(0, SIDE, (PARTICLES, 2))
         table = Table({"rlnCoordinateX": at[:, 0], "rlnCoordinateY": at[:, 1]})
         write_star(root / "coordinates/Movies" / f"{Path(name).stem}_log.star", {"": table})
@@ -40,52 +52,65 @@ def make_project(root: Path) -> None:
     write_star(root / "micrographs.star", {"optics": optics, "micrographs": Table(rows)})
 
 
-def ours(root: Path) -> None:
+def on(cores: int) -> list[str]:
+    """Return what confines a command to as many cores."""
+    chosen = sorted(os.sched_getaffinity(0))[:cores]
+    return ["taskset", "--cpu-list", ",".join(map(str, chosen))]
+
+
+def ours(root: Path, cores: int) -> Usage:
     options = f"--star micrographs.star --box {BOX} --rescale {SIZE} --out ours"
-    subprocess.run([sys.executable, "-m", "cryopair", "extract", *options.split()], cwd=root, check=True, **QUIET)
+    return launch([*on(cores), sys.executable, "-m", "cryopair", "extract", *options.split()], folder=root)
 
 
-def relions(root: Path) -> None:
+def relions(root: Path, cores: int) -> Usage:
     radius = int(0.75 * BOX / 2 * SIZE / BOX)
     options = (
         f"--i micrographs.star --coord_dir coordinates/ --coord_suffix _log.star --part_star relion/particles.star "
         f"--part_dir relion/ --extract --extract_size {BOX} --scale {SIZE} --norm --bg_radius {radius} "
         "--white_dust -1 --black_dust -1 --invert_contrast"
     )
-    subprocess.run(["relion_preprocess", *options.split()], cwd=root, check=True, **QUIET)
+    mpi = ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", str(cores)]
+    program = ["relion_preprocess"] if cores == 1 else [*mpi, "relion_preprocess_mpi"]
+    return launch([*on(cores), *program, *options.split()], folder=root)
 
 
-def floor(root: Path) -> None:
-    for name in (root / JOB).iterdir():
-        name.read_bytes()
-    (root / "floor").write_bytes(bytes(MICROGRAPHS * PARTICLES * SIZE * SIZE * 4))
+def floor(root: Path, cores: int) -> Usage:
+    return launch([*on(cores), sys.executable, "-c", FLOOR], folder=root)
 
 
-QUIET: dict = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def timed(work: Callable[[Path], None], root: Path) -> float:
-    for folder in ("ours", "relion"):
-        shutil.rmtree(root / folder, ignore_errors=True)
-    start = time.perf_counter()
-    work(root)
-    return time.perf_counter() - start
+def compare(root: Path, cores: int, rounds: int) -> list[str]:
+    works: tuple[Callable[[Path, int], Usage], ...] = (ours, relions, floor)
+    usages: dict[str, list[Usage]] = {work.__name__: [] for work in works}
+    for work in works * rounds:
+        for folder in ("ours", "relion"):
+            for path in (root / folder).rglob("*.*"):
+                path.unlink()
+        usages[work.__name__].append(work(root, cores))
+    total = MICROGRAPHS * PARTICLES
+    lines = [f"{cores} core{'s' * (cores > 1)}"]
+    for name, values in usages.items():
+        seconds = [usage.seconds for usage in values]
+        middle, peak = statistics.median(seconds), max(usage.peak_bytes for usage in values)
+        lines.append(
+            f"  {name:8} median {middle:6.2f} s, {min(seconds):6.2f} to {max(seconds):6.2f} s"
+            f"   {total / middle:7.0f} particles/s   {peak / 2**20:5.0f} MiB"
+        )
+    for name in ("relions", "floor"):
+        pairs = zip(usages[name], usages["ours"], strict=True)
+        ratios = [other.seconds / own.seconds for other, own in pairs]
+        lines.append(f"  {name} / ours: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+    return lines
 
 
 def main(rounds: int) -> None:
+    print("\n".join(machine()))
+    print(f"{MICROGRAPHS} micrographs of {SIDE}², {PARTICLES} particles each, box {BOX} to {SIZE} px, {rounds} rounds")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         make_project(root)
-        seconds = {work.__name__: [] for work in (ours, relions, floor)}
-        for _ in range(rounds):
-            for work in (ours, relions, floor):
-                seconds[work.__name__].append(timed(work, root))
-    print(f"{MICROGRAPHS} micrographs of {SIDE}², {PARTICLES} particles each, box {BOX} to {SIZE} px, {rounds} rounds")
-    for name, values in seconds.items():
-        print(f"{name:8} median {statistics.median(values):6.2f} s   {min(values):6.2f} to {max(values):6.2f} s")
-    for name in ("relions", "floor"):
-        ratios = [other / own for other, own in zip(seconds[name], seconds["ours"], strict=True)]
-        print(f"{name} / ours: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+        for cores in {1, len(os.sched_getaffinity(0))}:
+            print("\n".join(compare(root, cores, rounds)), flush=True)
 
 
 if __name__ == "__main__":

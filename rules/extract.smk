@@ -21,5 +21,5 @@ rule extract:
     message:
         "Cutting particles of shard {wildcards.shard} from the raw micrographs"
     shell:
-        "cryopair extract --star {input:q} --box {params.box} {params.options} --out {params.folder:q}"
-        " --table {output:q} > {log:q} 2>&1"
+        "cryopair extract --star {input:q} --box {params.box} {params.options} --threads {threads}"
+        " --out {params.folder:q} --table {output:q} > {log:q} 2>&1"

@@ -163,7 +163,8 @@ def make_parser() -> argparse.ArgumentParser:
     sub = add("extract", "cut particles from the RAW micrographs, as RELION's Extract job does")
     _stage(sub)
     sub.add_argument("--box", type=int, required=True, metavar="PX", help="box size in pixels of the micrograph")
-    sub.add_argument("--rescale", type=int, metavar="PX", help="size of the particle images (default: the box)")
+    sub.add_argument("--rescale", type=int, metavar="PX", help="size that the box is downsampled to (default: the box)")
+    sub.add_argument("--window", type=int, metavar="PX", help="keep only the centre of that, of this size")
     sub.add_argument(
         "--normalise",
         action=argparse.BooleanOptionalAction,
@@ -179,6 +180,8 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--invert", action=argparse.BooleanOptionalAction, default=True, help="make particles white (default: yes)"
     )
+    sub.add_argument("--float16", action="store_true", help="halve the files (MRC mode 12; RELION 3.1 cannot read it)")
+    sub.add_argument("--threads", type=int, metavar="N", help="micrographs at a time (default: as many as cores)")
 
     add_check_options(add("check", "audit a set of particles: are they raw, at their pixel, whole, with CTF?"))
 

@@ -276,15 +276,22 @@ def extract(options: argparse.Namespace) -> int:
     """Cut particles from raw micrographs."""
     from .micrographs import read_micrographs
     from .particles.extract import extract_particles, write_particles
+    from .particles.sampling import Sampling
 
-    particles = extract_particles(
-        read_micrographs(options.star),
-        out=options.out,
+    sampling = Sampling(
         box=options.box,
         scale=options.rescale,
+        window=options.window,
         normalise=options.normalise,
         background_diameter=options.background_diameter,
         invert=options.invert,
+    )
+    particles = extract_particles(
+        read_micrographs(options.star),
+        sampling,
+        out=options.out,
+        half_precision=options.float16,
+        workers=options.threads,
     )
     write_particles(_table(options), particles)
     failed, done = particles.micrographs.failed, particles.micrographs.table

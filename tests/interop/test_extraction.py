@@ -14,6 +14,7 @@ from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import Micrographs, read_micrographs, write_micrographs
 from cryopair.particles.extract import extract_particles, write_particles
 from cryopair.particles.handoff import hand_off, suffix, write_coords_suffix
+from cryopair.particles.sampling import Sampling
 
 RELION = shutil.which("relion_preprocess")
 pytestmark = pytest.mark.skipif(RELION is None, reason="relion_preprocess is not on PATH: nothing to compare with")
@@ -37,6 +38,11 @@ CASES = {
     "background": (
         ["--extract_size", "48", "--scale", "32", "--norm", "--bg_radius", "10", "--invert_contrast", *NO_DUST],
         {"scale": 32, "background_diameter": 31.0},
+    ),
+    "window": (["--extract_size", "48", "--window", "30"], {"window": 30, "normalise": False, "invert": False}),
+    "normalised window": (
+        ["--extract_size", "48", "--window", "30", "--norm", "--bg_radius", "11", "--invert_contrast", *NO_DUST],
+        {"window": 30},
     ),
 }
 
@@ -139,7 +145,7 @@ def test_same_particles_as_relion(project, case):
     micrographs = make_micrographs()
     micrographs.table["rlnMicrographCoordinates"] = write_coordinate_stars("Picks")
     theirs = run_relion(micrographs, *options)
-    particles = extract_particles(micrographs, out=Path("Ours/job005"), box=48, **settings)
+    particles = extract_particles(micrographs, Sampling(box=48, **settings), out=Path("Ours/job005"))
     ours = Path("Ours/job005/particles.star")
     write_particles(ours, particles)
     assert_same_tables(ours, theirs)
@@ -148,6 +154,21 @@ def test_same_particles_as_relion(project, case):
         assert mine.shape == reference.shape
         difference = np.sqrt(np.mean((mine - reference) ** 2, axis=(1, 2)))
         assert np.all(difference < 1e-5 * reference.std(axis=(1, 2)))
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_a_window_after_rescaling_is_the_centre_of_relions_images(project):
+    """RELION's own --window is off centre after --scale, with zeros at the sides."""
+    micrographs = make_micrographs()
+    micrographs.table["rlnMicrographCoordinates"] = write_coordinate_stars("Picks")
+    theirs = stacks(run_relion(micrographs, "--extract_size", "48", "--scale", "32"))
+    sampling = Sampling(box=48, scale=32, window=20, normalise=False, invert=False)
+    particles = extract_particles(micrographs, sampling, out=Path("Ours/job005"))
+    write_particles("Ours/job005/particles.star", particles)
+    assert particles.optics["rlnImageSize"] == ["20", "20"]
+    np.testing.assert_allclose(particles.optics.floats("rlnImagePixelSize"), [PIXEL_SIZE * 1.5, 2.1])
+    for mine, reference in zip(stacks(Path("Ours/job005/particles.star")), theirs, strict=True):
+        np.testing.assert_allclose(mine, reference[:, 6:26, 6:26], rtol=0, atol=1e-5 * reference.std())
 
 
 @pytest.mark.parametrize("keep", ["none", "optional CTF columns", "bare CTF", "optics group with the picks"])
@@ -173,7 +194,7 @@ def test_same_columns_as_relion_for_other_tables(project, keep):
             write_star(path, {"": picks})
     micrographs.table["rlnMicrographCoordinates"] = paths
     theirs = run_relion(micrographs, "--extract_size", "16")
-    particles = extract_particles(micrographs, out=Path("Ours/job005"), box=16, normalise=False, invert=False)
+    particles = extract_particles(micrographs, Sampling(box=16, normalise=False, invert=False), out=Path("Ours/job005"))
     write_particles("Ours/job005/particles.star", particles)
     assert_same_tables(Path("Ours/job005/particles.star"), theirs)
 
@@ -182,7 +203,7 @@ def test_no_particles_at_all(project):
     micrographs = make_micrographs()
     micrographs.table = micrographs.table.select([2])
     micrographs.table["rlnMicrographCoordinates"] = write_coordinate_stars("Picks")[2:]
-    particles = extract_particles(micrographs, out=Path("Ours/job005"), box=16)
+    particles = extract_particles(micrographs, Sampling(box=16), out=Path("Ours/job005"))
     assert len(particles.table) == 0
     write_particles("particles.star", particles)
     assert list(read_star("particles.star")) == ["optics"]

@@ -200,16 +200,22 @@ class Extraction(Section):
     rescale: int | None = Field(
         None, gt=0, description="Box size after rescaling, in pixels, even. null: keep the pixel size."
     )
+    window: int | None = Field(
+        None, gt=0, description="Side of the centre of the rescaled box to keep, in pixels, even. null: all of it."
+    )
     normalise: bool = Field(True, description="Subtract a ramp and scale the background to mean 0 and std 1.")
     background_diameter: int | None = Field(
         None,
         gt=0,
         description="Diameter of the circle outside which is background, in pixels of the raw micrograph. "
-        "null: 75 % of the box.",
+        "null: 75 % of what the particle images show.",
     )
     invert: bool = Field(True, description="Invert contrast, so that particles are white, as RELION wants them.")
+    float16: bool = Field(
+        False, description="Write particles as float16, in half the space. RELION 3.1 cannot read them; 4 and 5 can."
+    )
 
-    @field_validator("box", "rescale")
+    @field_validator("box", "rescale", "window")
     @classmethod
     def _even(cls, value: int | None) -> int | None:
         if value is not None and value % 2:

@@ -6,21 +6,24 @@ true statistics; labels carry no dates, so that equal images are equal bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import mrcfile
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadFileError
+from ..errors import BadFileError, CryopairError
 from .atomic import atomic_path
 from .four_bit import unpack
-from .mrc_header import FOUR_BIT, MrcHeader, read_header
+from .mrc_header import FOUR_BIT, MrcHeader, Statistics, pack_header, read_header
 
 DENOISED_LABEL = "cryopair: DENOISED, for seeing and picking only. Do not extract particles."
 """First label of every denoised micrograph; extraction refuses an image that carries it."""
+
+_LARGEST_HALF = 65504.0
+_BLOCK_PIXELS = 2**17  # summed at a time: a megabyte in double precision stays in the cache
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,9 @@ def write_mrc(
     *,
     pixel_size: float,
     labels: Sequence[str] = ("cryopair",),
+    half_precision: bool = False,
 ) -> None:
-    """Write an image ``(height, width)`` or a stack ``(images, height, width)`` as float32.
+    """Write an image ``(height, width)`` or a stack ``(images, height, width)`` as float32 or float16.
 
     Parameters
     ----------
@@ -120,17 +124,40 @@ def write_mrc(
         In Å/px, for the header.
     labels : sequence of str
         At most ten, of at most 80 characters each.
+    half_precision : bool
+        Write float16 (mode 12), which takes half the space; RELION 3.1 cannot read it.
+
+    Raises
+    ------
+    CryopairError
+        When a pixel is beyond what float16 can hold.
     """
     data = np.ascontiguousarray(data, dtype=np.float32)
-    with atomic_path(path) as temporary, mrcfile.new(temporary, overwrite=True) as file:
-        file.set_data(data)
-        if data.ndim == 3:
-            file.set_image_stack()
-        file.voxel_size = pixel_size
-        file.header.label = b" " * 80  # mrcfile dates its own label
-        for index, label in enumerate(labels):
-            file.header.label[index] = label.encode("ascii")
-        file.header.nlabl = len(labels)
+    statistics = _statistics(data)
+    if half_precision:
+        largest = max(abs(statistics.least), abs(statistics.most))
+        if largest > _LARGEST_HALF:
+            raise CryopairError(
+                f"{path}: grey values up to {largest:g} do not fit in float16, which ends at {_LARGEST_HALF:g}. "
+                "Normalise, or write float32."
+            )
+        data = data.astype(np.float16)
+    header = pack_header(data.shape, data.dtype, pixel_size=pixel_size, statistics=statistics, labels=labels)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        data.tofile(file)
+
+
+def _statistics(data: npt.NDArray) -> Statistics:
+    """Return the statistics of all pixels in double precision, without a copy of them all."""
+    flat = data.reshape(-1)
+    blocks = range(0, flat.size, _BLOCK_PIXELS)
+    mean = sum(float(flat[start : start + _BLOCK_PIXELS].sum(dtype=np.float64)) for start in blocks) / flat.size
+    squares = 0.0
+    for start in blocks:
+        off = flat[start : start + _BLOCK_PIXELS] - np.float64(mean)
+        squares += float(np.dot(off, off))
+    return Statistics(float(flat.min()), float(flat.max()), mean, math.sqrt(squares / flat.size))
 
 
 def _map(path: str | Path, header: MrcHeader) -> npt.NDArray:

@@ -7,6 +7,7 @@ origin, space group, axis order and version are not looked at, as in RELION (``r
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ MOST_PIXELS_ACROSS = 32768
 """No image is wider or higher: twice the finest grid that a detector's counts are put on."""
 
 FOUR_BIT = 101
+_LABELS, _LABEL_BYTES = 10, 80
+_MRC_2014 = 20141
 _DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2", FOUR_BIT: "u1"}
 
 
@@ -64,6 +67,16 @@ class MrcHeader:
     def file_bytes(self) -> int:
         """Bytes that the whole file must have at least."""
         return self.data_offset + self.shape[0] * self.section_bytes
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Least, greatest and mean grey value, and the standard deviation, of all pixels of a file."""
+
+    least: float
+    most: float
+    mean: float
+    deviation: float
 
 
 def read_header(path: str | Path) -> MrcHeader:
@@ -122,6 +135,40 @@ def parse_header(path: Path, data: bytes) -> MrcHeader:
         pixel_size=cell / max(intervals, 1) if np.isfinite(cell) else 0.0,
         labels=tuple(label for label in labels if label),
     )
+
+
+def pack_header(
+    shape: tuple[int, ...], dtype: np.dtype, *, pixel_size: float, statistics: Statistics, labels: Sequence[str]
+) -> bytes:
+    """Return the header of an image ``(height, width)`` or a stack of images ``(images, height, width)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the pixels.
+    dtype : numpy.dtype
+        float32 or float16.
+    pixel_size : float
+        In Å/px.
+    statistics : Statistics
+        Of the pixels.
+    labels : sequence of str
+        At most ten, of at most 80 characters each.
+    """
+    (height, width), sections = shape[-2:], shape[0] if len(shape) == 3 else 1
+    (mode,) = (mode for mode, code in _DTYPES.items() if np.dtype("<" + code) == dtype)
+    size = np.array([width, height, 1])  # along z too, since these are images and not sections of a volume
+    header = bytearray(HEADER_BYTES)
+    struct.pack_into("<4i", header, 0, width, height, sections, mode)
+    struct.pack_into("<3i3f3f", header, 28, *size, *(size * pixel_size), 90.0, 90.0, 90.0)
+    struct.pack_into("<3i3f", header, 64, 1, 2, 3, statistics.least, statistics.most, statistics.mean)
+    struct.pack_into("<i", header, 108, _MRC_2014)
+    struct.pack_into("<4s4sfi", header, 208, b"MAP ", b"\x44\x44\0\0", statistics.deviation, len(labels))
+    lines = [label.encode("ascii").ljust(_LABEL_BYTES) for label in labels]
+    if len(lines) > _LABELS or any(len(line) > _LABEL_BYTES for line in lines):
+        raise ValueError(f"{labels}: expected at most {_LABELS} labels of at most {_LABEL_BYTES} characters each")
+    header[224:] = b"".join(lines).ljust(_LABELS * _LABEL_BYTES)
+    return bytes(header)
 
 
 def _byte_order(path: Path, data: bytes) -> str:

@@ -1,19 +1,17 @@
-"""The stage ``extract``: particles cut from the raw micrographs, as ``relion_preprocess --extract`` does.
-
-The order of operations is RELION's: cut, downsample, normalise, invert. The sign is changed after the
-normalisation, so that the background has mean 0 and standard deviation 1 either way.
-"""
+"""The stage ``extract``: particles cut from the raw micrographs, as ``relion_preprocess --extract`` does."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..errors import BadFileError, CryopairError, UsageError
@@ -21,63 +19,11 @@ from ..formats.coordinates import read_coordinate_table
 from ..formats.mrc import map_mrc, read_mrc_info, write_mrc
 from ..formats.star import Table, write_star
 from ..micrographs import Micrographs, Row, mirrored, process
-from .normalise import background_radius, normalise
 from .raw import looks_denoised, refuse_denoised
-from .windows import cut_windows, rescale
+from .sampling import Sampling, cut_particles
+from .tables import particle_optics, particle_rows
 
 COLUMNS = ("cryopairParticleCount",)
-_BATCH_BYTES = 64 * 2**20
-
-_OPTIONAL_CTF = ("rlnCtfMaxResolution", "rlnCtfFigureOfMerit")
-_CTF_DEFAULTS = {"rlnDefocusAngle": 0.0, "rlnCtfBfactor": 0.0, "rlnCtfScalefactor": 1.0, "rlnPhaseShift": 0.0}
-_BEAM_TILT = ("rlnBeamTiltX", "rlnBeamTiltY", "rlnBeamTiltClass")
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How particles are cut and processed; all that RELION's Extract job asks.
-
-    Attributes
-    ----------
-    box : int
-        Even side of the box in pixels of the micrograph.
-    scale : int, optional
-        Even side of the downsampled image, at most `box`; `box` if not given.
-    normalise : bool
-        Whether to level the background and bring it to mean 0 and standard deviation 1.
-    background_diameter : float, optional
-        Diameter of the circle around the particle, in pixels of the micrograph, outside which is background;
-        three quarters of the box if not given.
-    invert : bool
-        Whether to change the sign, so that protein is bright.
-    """
-
-    box: int
-    scale: int | None = None
-    normalise: bool = True
-    background_diameter: float | None = None
-    invert: bool = True
-
-    def __post_init__(self) -> None:
-        for name, value in (("box", self.box), ("scale", self.size)):
-            if value <= 0 or value % 2:
-                raise UsageError(f"The particles' {name} is {value} px; expected an even number above 0.")
-        if self.size > self.box:
-            raise UsageError(
-                f"The particles' scale is {self.size} px for a box of {self.box} px; expected at most the box: "
-                "particles can be downsampled, not upsampled."
-            )
-        diameter = self.background_diameter
-        if diameter is not None and not 0 < diameter <= self.box:
-            raise UsageError(
-                f"The background diameter is {diameter:g} px for a box of {self.box} px; expected more than 0 and "
-                "at most the box, in pixels of the micrograph."
-            )
-
-    @property
-    def size(self) -> int:
-        """Side of the final image in pixels."""
-        return self.box if self.scale is None else self.scale
 
 
 @dataclass
@@ -109,13 +55,11 @@ def write_particles(path: str | Path, particles: Particles) -> None:
 
 def extract_particles(
     micrographs: Micrographs,
+    sampling: Sampling,
     *,
     out: Path,
-    box: int,
-    scale: int | None = None,
-    normalise: bool = True,
-    background_diameter: float | None = None,
-    invert: bool = True,
+    half_precision: bool = False,
+    workers: int | None = None,
 ) -> Particles:
     """Cut the particles of every micrograph into one stack per micrograph.
 
@@ -123,10 +67,14 @@ def extract_particles(
     ----------
     micrographs : Micrographs
         Raw micrographs with ``rlnMicrographCoordinates``, coordinate STARs in raw pixels.
+    sampling : Sampling
+        Box, scale and normalisation.
     out : Path
         Folder for the stacks, relative to the project.
-    box, scale, normalise, background_diameter, invert
-        See `Sampling`.
+    half_precision : bool
+        Write float16, which RELION 3.1 cannot read.
+    workers : int, optional
+        Micrographs in work at a time; as many as this process may use cores if not given.
 
     Returns
     -------
@@ -137,22 +85,55 @@ def extract_particles(
     Raises
     ------
     UsageError
-        When the sizes make no sense, there are no coordinates, or a micrograph is a denoised image.
+        When there are no coordinates, a box is larger than its micrograph, or a micrograph is a denoised image.
     """
-    sampling = Sampling(box, scale, normalise, background_diameter, invert)
     if "rlnMicrographCoordinates" not in micrographs.table:
         raise UsageError(
             "The micrographs have no column _rlnMicrographCoordinates; expected the STAR file that "
             "`cryopair handoff` writes."
         )
+    tables, result = cut_stacks(
+        micrographs,
+        lambda row: read_coordinate_table(row["rlnMicrographCoordinates"]),
+        sampling,
+        out=out,
+        half_precision=half_precision,
+        workers=workers,
+    )
+    return Particles(particle_optics(micrographs.optics, sampling), Table.concatenate(tables), result)
+
+
+def cut_stacks(
+    micrographs: Micrographs,
+    coordinates_of: Callable[[Row], Table],
+    sampling: Sampling,
+    *,
+    out: Path,
+    half_precision: bool = False,
+    workers: int | None = None,
+) -> tuple[list[Table], Micrographs]:
+    """Write one stack of particles for every micrograph that has any.
+
+    Parameters
+    ----------
+    coordinates_of : callable
+        Gives the coordinates of a micrograph in its own pixels, with all columns that its particles shall have.
+
+    Returns
+    -------
+    tables : list of Table
+        The particles of each micrograph that has any, in order.
+    micrographs : Micrographs
+        The input with `COLUMNS` added, and those that failed.
+    """
     for row in micrographs.table.rows():
         with suppress(BadFileError):  # a missing or damaged one costs only itself, later
             refuse_denoised(row, read_mrc_info(row["rlnMicrographName"]))
-    tables: list[Table] = []
+    tables: dict[str, Table] = {}
     smooth: list[str] = []
 
     def extract(row: Row) -> dict[str, object]:
-        coordinates = read_coordinate_table(row["rlnMicrographCoordinates"])
+        coordinates = coordinates_of(row)
         if not len(coordinates):
             return {"cryopairParticleCount": 0}
         name = row["rlnMicrographName"]
@@ -161,67 +142,24 @@ def extract_particles(
         _check_inside(row, x, y, image.shape)
         stack = out / f"{mirrored(name)}.mrcs"
         images = cut_particles(image, x, y, sampling)
-        write_mrc(stack, images, pixel_size=micrographs.pixel_size(row) * sampling.box / sampling.size)
-        tables.append(_particle_rows(row, coordinates, stack))
+        pixel_size = float(sampling.pixel_size(micrographs.pixel_size(row)))
+        write_mrc(stack, images, pixel_size=pixel_size, half_precision=half_precision)
+        tables[name] = particle_rows(row, coordinates, stack)
         if looks_denoised(image):
             smooth.append(name)
         return {"cryopairParticleCount": len(coordinates)}
 
-    result = process(micrographs, "extract", extract, columns=COLUMNS)
+    workers = workers or len(os.sched_getaffinity(0))
+    with threadpool_limits(1):  # micrographs are shared out already
+        result = process(micrographs, "extract", extract, columns=COLUMNS, workers=workers)
     if smooth:
         tqdm.write(
             f"extract: warning: {len(smooth)} of {len(micrographs.table)} micrographs have next to no noise at high "
-            f"frequencies, as if they had been denoised or low-pass filtered; the first is {smooth[0]}. "
+            f"frequencies, as if they had been denoised or low-pass filtered; one is {min(smooth)}. "
             "Particles should be cut from raw micrographs.",
             file=sys.stderr,
         )
-    return Particles(particle_optics(micrographs.optics, sampling), Table.concatenate(tables), result)
-
-
-def cut_particles(
-    image: npt.NDArray, x: npt.ArrayLike, y: npt.ArrayLike, sampling: Sampling
-) -> npt.NDArray[np.float32]:
-    """Cut and process the particles of one micrograph.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        The micrograph, shape ``(height, width)``; may be a memory map.
-    x, y : array_like
-        Column and row of the particles, shape ``(particles,)``.
-    sampling : Sampling
-        Box, scale and normalisation.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape ``(particles, size, size)``.
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    radius = background_radius(box=sampling.box, size=sampling.size, diameter=sampling.background_diameter)
-    particles = np.empty((len(x), sampling.size, sampling.size), dtype=np.float32)
-    for batch in _batches(len(x), sampling.box):
-        images = rescale(cut_windows(image, x[batch], y[batch], box=sampling.box), sampling.size)
-        if sampling.normalise:
-            images = normalise(images, radius)
-        particles[batch] = -images if sampling.invert else images
-    return particles
-
-
-def particle_optics(optics: Table, sampling: Sampling) -> Table:
-    """Return the optics table of particles: the pixel size of the micrograph gives way to that of the images."""
-    pixel_size = optics.floats("rlnMicrographPixelSize") * sampling.box / sampling.size
-    table = optics.without("rlnMicrographPixelSize")
-    table["rlnImagePixelSize"] = pixel_size
-    table["rlnImageSize"] = [sampling.size] * len(optics)
-    table["rlnImageDimensionality"] = [2] * len(optics)
-    return table
-
-
-def _batches(count: int, box: int) -> Iterator[slice]:
-    step = max(1, _BATCH_BYTES // (8 * box * box))
-    for start in range(0, count, step):
-        yield slice(start, start + step)
+    return [tables[name] for name in result.table["rlnMicrographName"] if name in tables], result
 
 
 def _raw_image(name: str, box: int) -> npt.NDArray:
@@ -244,24 +182,3 @@ def _check_inside(row: Row, x: npt.NDArray[np.float64], y: npt.NDArray[np.float6
             f"({x[first]:g}, {y[first]:g}), are outside {row['rlnMicrographName']}, which is {width} x {height} px. "
             "They belong to another micrograph or to another binning: hand off the picks again."
         )
-
-
-def _particle_rows(row: Row, coordinates: Table, stack: Path) -> Table:
-    """Return the particles of one micrograph, with RELION's columns in RELION's order."""
-    count = len(coordinates)
-    table = coordinates.select(range(count))
-    table["rlnImageName"] = [f"{number:06d}@{stack}" for number in range(1, count + 1)]
-    table["rlnMicrographName"] = [row["rlnMicrographName"]] * count
-    if "rlnOpticsGroup" not in coordinates:
-        table["rlnOpticsGroup"] = [row["rlnOpticsGroup"]] * count
-    if "rlnDefocusU" in row and "rlnDefocusU" not in coordinates:
-        for label, value in _ctf(row).items():
-            table[label] = [value] * count
-    return table
-
-
-def _ctf(row: Row) -> dict[str, object]:
-    values: dict[str, object] = {label: row[label] for label in _OPTIONAL_CTF if label in row}
-    values |= {"rlnDefocusU": row["rlnDefocusU"], "rlnDefocusV": row.get("rlnDefocusV", row["rlnDefocusU"])}
-    values |= {label: row.get(label, default) for label, default in _CTF_DEFAULTS.items()}
-    return values | {label: row[label] for label in _BEAM_TILT if label in row}

@@ -16,7 +16,7 @@ from ..errors import UsageError
 from ..formats.mrc import MrcInfo
 from ..micrographs import Row
 
-_PATCH = 256
+_PATCH = 128
 _MIDDLE_BAND = (0.15, 0.25)
 _HIGH_BAND = (0.40, 0.50)
 _MIN_RATIO = 0.01
@@ -64,9 +64,9 @@ def _band_powers(image: npt.NDArray) -> tuple[float, float]:
     Medians over the frequencies of a band disregard the lines that gain references leave on the axes.
     """
     side = min(_PATCH, *image.shape)
-    window = np.hanning(side)[:, np.newaxis] * np.hanning(side)
+    window = (np.hanning(side)[:, np.newaxis] * np.hanning(side)).astype(np.float32)
     patches = [
-        np.asarray(image[top : top + side, left : left + side], dtype=np.float64)
+        np.asarray(image[top : top + side, left : left + side], dtype=np.float32)
         for top in np.linspace(0, image.shape[0] - side, 3).astype(int)
         for left in np.linspace(0, image.shape[1] - side, 3).astype(int)
     ]

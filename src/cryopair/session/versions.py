@@ -15,7 +15,7 @@ VERSIONS = {
     "templates": 1,
     "pick": 3,
     "handoff": 2,
-    "extract": 1,
+    "extract": 2,
     "merge": 1,
     "report": 3,
 }

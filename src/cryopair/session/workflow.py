@@ -314,10 +314,12 @@ class Session:
         """Options of ``cryopair extract`` besides the box."""
         settings = self.config.extraction
         options = [] if settings.rescale is None else [f"--rescale {settings.rescale}"]
+        options += [] if settings.window is None else [f"--window {settings.window}"]
         options += ["--normalise" if settings.normalise else "--no-normalise"]
         if settings.background_diameter is not None:
             options += [f"--background-diameter {settings.background_diameter}"]
         options += ["--invert" if settings.invert else "--no-invert"]
+        options += ["--float16"] if settings.float16 else []
         return " ".join(options)
 
     def merge_options(self, shards: list[str]) -> str:

@@ -39,6 +39,23 @@ def test_stacks_are_stacks(tmp_path: Path) -> None:
         read_mrc(tmp_path / "a.mrcs")
 
 
+@pytest.mark.parametrize(("shape", "half_precision"), [((6, 9), False), ((3, 6, 9), False), ((3, 6, 9), True)])
+def test_headers_are_valid(tmp_path: Path, shape: tuple[int, ...], half_precision: bool) -> None:
+    pixels = np.random.default_rng(1).normal(30, 5, shape).astype(np.float32)
+    write_mrc(tmp_path / "a.mrc", pixels, pixel_size=1.35, half_precision=half_precision)
+    assert mrcfile.validate(tmp_path / "a.mrc")
+    with mrcfile.open(tmp_path / "a.mrc") as file:
+        assert file.data.dtype == (np.float16 if half_precision else np.float32)
+        assert file.voxel_size.x == pytest.approx(1.35)
+        np.testing.assert_array_equal(file.data, pixels.astype(file.data.dtype))
+
+
+def test_labels_that_do_not_fit_are_refused(tmp_path: Path, image: np.ndarray) -> None:
+    for labels in (["too long" * 11], ["one too many"] * 11):
+        with pytest.raises(ValueError, match="at most 10 labels of at most 80 characters"):
+            write_mrc(tmp_path / "a.mrc", image, pixel_size=1, labels=labels)
+
+
 def test_equal_images_are_equal_bytes(tmp_path: Path, image: np.ndarray) -> None:
     for name in ("a.mrc", "b.mrc"):
         write_mrc(tmp_path / name, image, pixel_size=1)

@@ -11,8 +11,9 @@ from cryopair.errors import UsageError
 from cryopair.formats.mrc import DENOISED_LABEL, map_mrc, read_mrc, read_mrc_info, write_mrc
 from cryopair.formats.star import read_star
 from cryopair.micrographs import Micrographs
-from cryopair.particles.extract import Sampling, cut_particles, extract_particles, write_particles
+from cryopair.particles.extract import extract_particles, write_particles
 from cryopair.particles.normalise import normalise
+from cryopair.particles.sampling import Sampling, cut_particles
 from cryopair.particles.windows import cut_windows, rescale
 
 Make = Callable[..., Micrographs]
@@ -29,7 +30,7 @@ def replace_image(micrographs: Micrographs, index: int, image: np.ndarray, **opt
 
 def test_stacks_and_rows_belong_together(make_micrographs: Make) -> None:
     micrographs = make_micrographs(POINTS)
-    particles = extract_particles(micrographs, out=OUT, box=16, normalise=False, invert=False)
+    particles = extract_particles(micrographs, Sampling(box=16, normalise=False, invert=False), out=OUT)
     assert particles.table["rlnImageName"] == [
         "000001@extract/Movies/a.mrcs",
         "000002@extract/Movies/a.mrcs",
@@ -49,7 +50,7 @@ def test_stacks_and_rows_belong_together(make_micrographs: Make) -> None:
 
 def test_order_is_cut_downsample_normalise_invert(make_micrographs: Make) -> None:
     micrographs = make_micrographs({"a": POINTS["a"]})
-    extract_particles(micrographs, out=OUT, box=32, scale=20, background_diameter=26)
+    extract_particles(micrographs, Sampling(box=32, scale=20, background_diameter=26), out=OUT)
     image = read_mrc(micrographs.table["rlnMicrographName"][0])
     x, y = np.array(POINTS["a"]).T
     expected = -normalise(rescale(cut_windows(image, x, y, box=32), 20), int(13 * 20 / 32))
@@ -65,7 +66,7 @@ def test_inversion_changes_the_sign_and_nothing_else() -> None:
     image = np.random.default_rng(0).normal(30, 4, (60, 60))
     for normalised in (True, False):
         dark, bright = (
-            cut_particles(image, [20, 41], [30, 12], Sampling(24, 12, normalise=normalised, invert=invert))
+            cut_particles(image, [20, 41], [30, 12], Sampling(box=24, scale=12, normalise=normalised, invert=invert))
             for invert in (False, True)
         )
         np.testing.assert_array_equal(bright, -dark)
@@ -74,15 +75,67 @@ def test_inversion_changes_the_sign_and_nothing_else() -> None:
 def test_many_large_boxes_are_cut_in_batches() -> None:
     image = np.random.default_rng(0).normal(size=(1100, 1100)).astype(np.float32)
     x, y = np.random.default_rng(1).uniform(0, 1100, (2, 10))
-    together = cut_particles(image, x, y, Sampling(1024, 32))
+    together = cut_particles(image, x, y, Sampling(box=1024, scale=32))
     for index in (0, 7, 8, 9):
-        alone = cut_particles(image, x[[index]], y[[index]], Sampling(1024, 32))
+        alone = cut_particles(image, x[[index]], y[[index]], Sampling(box=1024, scale=32))
         np.testing.assert_allclose(together[index], alone[0], atol=1e-5)
+
+
+def test_a_window_is_the_centre_of_the_downsampled_box() -> None:
+    image = np.random.default_rng(0).normal(30, 4, (60, 60))
+    plain = {"box": 24, "scale": 16, "normalise": False, "invert": False}
+    whole = cut_particles(image, [20, 41], [30, 12], Sampling(**plain))
+    np.testing.assert_array_equal(
+        cut_particles(image, [20, 41], [30, 12], Sampling(**plain, window=10)), whole[:, 3:13, 3:13]
+    )
+
+
+def test_large_grey_values_cost_no_precision() -> None:
+    """A camera's counts of 50,000 with a noise of 20: particles are cut in single precision all the same."""
+    image = (50_000 + np.random.default_rng(0).normal(0, 20, (300, 300))).astype(np.float32)
+    x, y = np.random.default_rng(1).uniform(0, 300, (2, 10))
+    windows = cut_windows(image, x, y, box=64).astype(np.float64)
+    expected = normalise(rescale(windows, 32), 12)
+    np.testing.assert_allclose(cut_particles(image, x, y, Sampling(64, 32, invert=False)), expected, atol=1e-5)
+
+
+def test_an_image_of_one_grey_level_is_not_scaled_up() -> None:
+    assert not cut_particles(np.full((90, 90), 1234.567), [40, 5], [40, 88], Sampling(32, 20)).any()
+
+
+def test_float16_halves_the_files_and_keeps_three_digits(make_micrographs: Make) -> None:
+    for half_precision, folder in ((False, Path("full")), (True, Path("half"))):
+        micrographs = make_micrographs({"a": POINTS["a"]})
+        extract_particles(micrographs, Sampling(box=16), out=folder, half_precision=half_precision)
+    full, half = (map_mrc(f"{folder}/Movies/a.mrcs") for folder in ("full", "half"))
+    assert (full.dtype, half.dtype) == (np.float32, np.float16)
+    np.testing.assert_array_equal(half, full.astype(np.float16))
+
+
+def test_grey_values_too_large_for_float16_are_named(make_micrographs: Make) -> None:
+    micrographs = make_micrographs({"a": [(40, 30)]})
+    replace_image(micrographs, 0, np.full((70, 91), 70_000.0))
+    sampling = Sampling(box=16, normalise=False)
+    (reason,) = extract_particles(micrographs, sampling, out=OUT, half_precision=True).micrographs.failed[
+        "cryopairReason"
+    ]
+    assert "extract/Movies/a.mrcs: grey values up to 70000 do not fit in float16" in reason
+
+
+def test_the_number_of_threads_changes_nothing(make_micrographs: Make) -> None:
+    points = {f"mic{i}": [(10 * i + 5.0, 7 * j + 3.0) for j in range(i)] for i in range(8)}
+    micrographs = make_micrographs(points)
+    alone = extract_particles(micrographs, Sampling(box=16, scale=10), out=OUT, workers=1)
+    stacks = {path: path.read_bytes() for path in sorted(OUT.rglob("*.mrcs"))}
+    together = extract_particles(micrographs, Sampling(box=16, scale=10), out=OUT, workers=4)
+    assert together.table == alone.table
+    assert {path: path.read_bytes() for path in sorted(OUT.rglob("*.mrcs"))} == stacks
+    assert len(stacks) == 7
 
 
 def test_optics_and_header_have_the_pixel_size_of_the_images(make_micrographs: Make) -> None:
     micrographs = make_micrographs({"a": [(40, 30)], "b": [(41, 31)]})
-    particles = extract_particles(micrographs, out=OUT, box=24, scale=16)
+    particles = extract_particles(micrographs, Sampling(box=24, scale=16), out=OUT)
     labels = micrographs.optics.without("rlnMicrographPixelSize").labels
     assert particles.optics.labels == [*labels, "rlnImagePixelSize", "rlnImageSize", "rlnImageDimensionality"]
     np.testing.assert_allclose(particles.optics.floats("rlnImagePixelSize"), [2.025, 2.1])
@@ -95,7 +148,7 @@ def test_optics_and_header_have_the_pixel_size_of_the_images(make_micrographs: M
 
 
 def test_columns_without_ctf(make_micrographs: Make) -> None:
-    particles = extract_particles(make_micrographs(POINTS), out=OUT, box=16)
+    particles = extract_particles(make_micrographs(POINTS), Sampling(box=16), out=OUT)
     assert particles.table.labels == PICKED + NAMED
 
 
@@ -112,7 +165,7 @@ def test_columns_with_ctf_are_relions(make_micrographs: Make) -> None:
     }
     for label, column in values.items():
         micrographs.table[label] = column
-    table = extract_particles(micrographs, out=OUT, box=16).table
+    table = extract_particles(micrographs, Sampling(box=16), out=OUT).table
     assert table.labels == [*PICKED, *NAMED, "rlnCtfMaxResolution", "rlnCtfFigureOfMerit", *CTF]
     assert table["rlnDefocusU"] == ["10863.857422"] * 3 + ["12000.500000"]
     assert table["rlnDefocusV"] == ["10575.793945"] * 3 + ["12000.250000"]
@@ -126,7 +179,7 @@ def test_missing_ctf_columns_get_relions_defaults_and_others_are_kept(make_micro
     micrographs.table["rlnDefocusU"] = [9000.0]
     micrographs.table["rlnPhaseShift"] = [90.0]
     micrographs.table["rlnBeamTiltX"] = [0.25]
-    table = extract_particles(micrographs, out=OUT, box=16).table
+    table = extract_particles(micrographs, Sampling(box=16), out=OUT).table
     assert table.labels == [*PICKED, *NAMED, *CTF, "rlnBeamTiltX"]
     row = table.row(0)
     ctf = [float(row[label]) for label in (*CTF, "rlnBeamTiltX")]
@@ -134,7 +187,7 @@ def test_missing_ctf_columns_get_relions_defaults_and_others_are_kept(make_micro
 
 
 def test_no_picks_no_particles_no_stack(make_micrographs: Make) -> None:
-    particles = extract_particles(make_micrographs({"a": [], "b": []}), out=OUT, box=16)
+    particles = extract_particles(make_micrographs({"a": [], "b": []}), Sampling(box=16), out=OUT)
     assert len(particles.table) == 0
     assert particles.micrographs.table["cryopairParticleCount"] == ["0", "0"]
     assert not OUT.exists()
@@ -145,7 +198,7 @@ def test_no_picks_no_particles_no_stack(make_micrographs: Make) -> None:
 def test_a_missing_micrograph_costs_only_itself(make_micrographs: Make) -> None:
     micrographs = make_micrographs(POINTS)
     Path(micrographs.table["rlnMicrographName"][0]).unlink()
-    particles = extract_particles(micrographs, out=OUT, box=16)
+    particles = extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert particles.table["rlnImageName"] == ["000001@extract/Movies/sub/c.mrcs"]
     assert particles.micrographs.failed["rlnMicrographName"] == ["MotionCorr/job002/Movies/a.mrc"]
     write_particles("particles.star", particles)
@@ -158,7 +211,7 @@ def test_a_truncated_micrograph_costs_only_itself(make_micrographs: Make) -> Non
     micrographs = make_micrographs(POINTS)
     path = Path(micrographs.table["rlnMicrographName"][0])
     path.write_bytes(path.read_bytes()[:2000])
-    particles = extract_particles(micrographs, out=OUT, box=16)
+    particles = extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert particles.table["rlnImageName"] == ["000001@extract/Movies/sub/c.mrcs"]
     assert "is not a whole MRC file" in " ".join(particles.micrographs.failed["cryopairReason"])
 
@@ -166,7 +219,7 @@ def test_a_truncated_micrograph_costs_only_itself(make_micrographs: Make) -> Non
 @pytest.mark.parametrize("place", [(91.0, 10.0), (10.0, 70.0), (-1.0, 5.0), (5.0, -1.5), (400.0, 300.0)])
 def test_coordinates_outside_are_named(make_micrographs: Make, place: tuple[float, float]) -> None:
     micrographs = make_micrographs({"a": [(40, 30), place], "b": [(-0.9, 69.9)]})
-    particles = extract_particles(micrographs, out=OUT, box=16)
+    particles = extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert particles.micrographs.table["cryopairParticleCount"] == ["1"]
     (reason,) = particles.micrographs.failed["cryopairReason"]
     assert f"coordinates/a_log.star: 1 of 2 coordinates, the first at ({place[0]:g}, {place[1]:g})" in reason
@@ -175,8 +228,8 @@ def test_coordinates_outside_are_named(make_micrographs: Make, place: tuple[floa
 
 def test_a_box_larger_than_the_micrograph_is_named(make_micrographs: Make) -> None:
     with pytest.raises(UsageError, match=r"a box of 72 px is larger than the micrograph \(91 x 70 px\)"):
-        extract_particles(make_micrographs({"a": [(40, 30)]}), out=OUT, box=72)
-    assert len(extract_particles(make_micrographs({"a": [(40, 30)]}), out=OUT, box=70).table) == 1
+        extract_particles(make_micrographs({"a": [(40, 30)]}), Sampling(box=72), out=OUT)
+    assert len(extract_particles(make_micrographs({"a": [(40, 30)]}), Sampling(box=70), out=OUT).table) == 1
 
 
 @pytest.mark.parametrize(
@@ -186,27 +239,30 @@ def test_a_box_larger_than_the_micrograph_is_named(make_micrographs: Make) -> No
         ({"box": 0}, "box is 0 px; expected an even number above 0"),
         ({"box": 16, "scale": 7}, "scale is 7 px; expected an even number"),
         ({"box": 16, "scale": 18}, "scale is 18 px for a box of 16 px.*not upsampled"),
-        ({"box": 16, "background_diameter": 17}, "diameter is 17 px for a box of 16 px"),
-        ({"box": 16, "background_diameter": 0}, "diameter is 0 px for a box of 16 px"),
+        ({"box": 16, "background_diameter": 17}, "diameter is 17 px for particle images that show 16 px"),
+        ({"box": 16, "background_diameter": 0}, "diameter is 0 px for particle images that show 16 px"),
+        ({"box": 16, "scale": 8, "window": 5}, "window is 5 px; expected an even number"),
+        ({"box": 16, "scale": 8, "window": 10}, "window is 10 px for images of 8 px; expected at most these"),
+        ({"box": 16, "scale": 8, "window": 4, "background_diameter": 9}, "diameter is 9 px.* that show 8 px"),
     ],
 )
-def test_impossible_sizes_are_refused(make_micrographs: Make, options: dict[str, int], message: str) -> None:
+def test_impossible_sizes_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        extract_particles(make_micrographs(POINTS), out=OUT, **options)
+        Sampling(**options)
 
 
 def test_micrographs_without_coordinates_are_refused(make_micrographs: Make) -> None:
     micrographs = make_micrographs(POINTS)
     micrographs.table = micrographs.table.without("rlnMicrographCoordinates")
     with pytest.raises(UsageError, match=r"no column _rlnMicrographCoordinates.*cryopair handoff"):
-        extract_particles(micrographs, out=OUT, box=16)
+        extract_particles(micrographs, Sampling(box=16), out=OUT)
 
 
 def test_one_denoised_image_by_its_label_stops_everything(make_micrographs: Make) -> None:
     micrographs = make_micrographs(POINTS)
     replace_image(micrographs, 2, np.zeros((70, 91)), labels=(DENOISED_LABEL,))
     with pytest.raises(UsageError, match=r"sub/c\.mrc: .*denoised.*raw"):
-        extract_particles(micrographs, out=OUT, box=16)
+        extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert not OUT.exists()
 
 
@@ -214,20 +270,20 @@ def test_a_denoised_image_by_its_name_stops_everything(make_micrographs: Make) -
     micrographs = make_micrographs({"a": [(40, 30)]})
     micrographs.table["rlnMicrographNameDenoised"] = micrographs.table["rlnMicrographName"]
     with pytest.raises(UsageError, match=r"denoised.*raw"):
-        extract_particles(micrographs, out=OUT, box=16)
+        extract_particles(micrographs, Sampling(box=16), out=OUT)
 
 
 def test_a_smooth_image_is_warned_of(make_micrographs: Make, capsys: pytest.CaptureFixture[str]) -> None:
     micrographs = make_micrographs({"a": [(40, 30)], "b": [(40, 30)]})
-    extract_particles(micrographs, out=OUT, box=16)
+    extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert "warning" not in capsys.readouterr().err
     replace_image(micrographs, 1, gaussian_filter(np.random.default_rng(0).normal(size=(70, 91)), 2))
-    extract_particles(micrographs, out=OUT, box=16)
+    extract_particles(micrographs, Sampling(box=16), out=OUT)
     assert "warning: 1 of 2 micrographs have next to no noise" in capsys.readouterr().err
 
 
 def test_a_stack_is_not_a_micrograph(make_micrographs: Make) -> None:
     micrographs = make_micrographs({"a": [(4, 3)]})
     replace_image(micrographs, 0, np.zeros((3, 70, 91)))
-    (reason,) = extract_particles(micrographs, out=OUT, box=16).micrographs.failed["cryopairReason"]
+    (reason,) = extract_particles(micrographs, Sampling(box=16), out=OUT).micrographs.failed["cryopairReason"]
     assert "is a stack of 3 images; expected a single micrograph" in reason

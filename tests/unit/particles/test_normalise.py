@@ -47,4 +47,4 @@ def test_the_ramp_is_fitted_to_the_background_only() -> None:
     ],
 )
 def test_radius_is_relions(box: int, size: int, diameter: float | None, radius: int) -> None:
-    assert background_radius(box=box, size=size, diameter=diameter) == radius
+    assert background_radius(shown=box, scale=size / box, diameter=diameter) == radius
