@@ -133,15 +133,15 @@ def write_mrc(
         When a pixel is beyond what float16 can hold.
     """
     data = np.ascontiguousarray(data, dtype=np.float32)
-    statistics = _statistics(data)
     if half_precision:
-        largest = max(abs(statistics.least), abs(statistics.most))
+        largest = float(np.abs(data).max())
         if largest > _LARGEST_HALF:
             raise CryopairError(
                 f"{path}: grey values up to {largest:g} do not fit in float16, which ends at {_LARGEST_HALF:g}. "
                 "Normalise, or write float32."
             )
         data = data.astype(np.float16)
+    statistics = _statistics(data)
     header = pack_header(data.shape, data.dtype, pixel_size=pixel_size, statistics=statistics, labels=labels)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(header)
