@@ -12,7 +12,9 @@ rule freeze:
     params:
         pairs=session.config.training.pairs,
         seed=session.config.training.seed,
+        limits=session.limit_options("training"),
     message:
         "Choosing training set {session.training_id}"
     shell:
-        "cryopair freeze {input:q} --out {output:q} --pairs {params.pairs} --seed {params.seed} > {log:q} 2>&1"
+        "cryopair freeze {input:q} --out {output:q} --pairs {params.pairs} --seed {params.seed}"
+        " {params.limits:q} > {log:q} 2>&1"

@@ -1,6 +1,6 @@
 rule measure:
     input:
-        halves=f"{OUT}/halves/{{shard}}.star",
+        denoised=f"{OUT}/denoised/{{shard}}.star",
         model=f"{session.model}/model.safetensors",
     output:
         table=f"{OUT}/quality/{{shard}}.csv",
@@ -19,7 +19,9 @@ rule measure:
     params:
         version=VERSIONS["measure"],
         model=subpath(input.model, parent=True),
+        training_set=session.measure_options,
     message:
         "Measuring shard {wildcards.shard}"
     shell:
-        "cryopair measure --star {input.halves:q} --model {params.model:q} --out {output.table:q} > {log:q} 2>&1"
+        "cryopair measure --star {input.denoised:q} --model {params.model:q} {params.training_set:q} --out {output.table:q}"
+        " > {log:q} 2>&1"

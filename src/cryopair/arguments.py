@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import __version__
 from .commands.coordinates import add_export_options, add_import_options
+from .commands.limits import add_limits
 from .commands.particles import add_check_options
 from .commands.picking import add_pick_options, add_templates_options
 
@@ -92,6 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, help="manifest to write")
     sub.add_argument("--pairs", type=int, default=200, help="take no more than this many (default: %(default)s)")
     sub.add_argument("--seed", type=int, default=1, help="of the choice (default: %(default)s)")
+    add_limits(sub)
 
     sub = add("train", "train a denoiser on a frozen training set")
     sub.add_argument("--manifest", type=Path, required=True, help="as written by cryopair freeze")
@@ -127,6 +129,9 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--star", type=Path, required=True, help=_STAR_HELP)
     _model(sub)
     sub.add_argument("--out", type=Path, required=True, metavar="CSV", help="table to write; curves go beside it")
+    sub.add_argument(
+        "--manifest", type=Path, help="training set of the model, so that micrographs it was trained on are marked"
+    )
     sub.add_argument("--baselines", action="store_true", help="measure simple filters too, into CSV_baselines.csv")
     _device(sub)
 
@@ -136,10 +141,12 @@ def make_parser() -> argparse.ArgumentParser:
     sub = add("pick", "pick particles on denoised or raw micrographs")
     _stage(sub)
     add_pick_options(sub)
+    add_limits(sub)
 
     sub = add("import-coordinates", "take over particles that were picked elsewhere, on raw or denoised micrographs")
     _stage(sub)
     add_import_options(sub)
+    add_limits(sub)
 
     sub = add("handoff", "turn picks into coordinates on the raw micrographs, as RELION reads them")
     _stage(sub)
@@ -182,6 +189,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--float16", action="store_true", help="halve the files (MRC mode 12; RELION 3.1 cannot read it)")
     sub.add_argument("--threads", type=int, metavar="N", help="micrographs at a time (default: as many as cores)")
+    add_limits(sub)
 
     add_check_options(add("check", "audit a set of particles: are they raw, at their pixel, whole, with CTF?"))
 
@@ -193,6 +201,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--waiting", nargs="+", default=[], metavar="SHARD", help="those that wait for coordinates made elsewhere"
     )
     sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
+    add_limits(sub)
 
     sub = add("import-model", "turn a denoiser that Topaz trained into a model, without running anything in its file")
     sub.add_argument(

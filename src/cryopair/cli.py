@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .arguments import make_parser
 from .commands.coordinates import export_coordinates, import_coordinates
+from .commands.limits import within_limits
 from .commands.particles import check
 from .commands.picking import pick, templates
 from .errors import CryopairError
@@ -166,6 +167,7 @@ def freeze(options: argparse.Namespace) -> int:
     from .denoiser.training.training_set import freeze_training_set, write_manifest
 
     projects, tables = zip(*(read_halves(path) for path in options.star), strict=True)
+    tables = tuple(within_limits(options, table) for table in tables)
     pairs = freeze_training_set(tables, max_pairs=options.pairs, seed=options.seed, projects=projects)
     write_manifest(options.out, pairs, shards=[path.stem for path in options.star])
     held_out, datasets = sum(pair.validate for pair in pairs), len({pair.dataset for pair in pairs})
@@ -232,6 +234,7 @@ def denoise(options: argparse.Namespace) -> int:
 def measure(options: argparse.Namespace) -> int:
     """Measure what denoising did."""
     from .denoiser.model import load_models
+    from .denoiser.training.training_set import read_manifest
     from .device import choose_device
     from .micrographs import read_micrographs
     from .quality.stage import measure_micrographs
@@ -240,6 +243,7 @@ def measure(options: argparse.Namespace) -> int:
         read_micrographs(options.star),
         load_models(options.model),
         out_csv=options.out,
+        training_set=read_manifest(options.manifest) if options.manifest else (),
         with_baselines=options.baselines,
         device=choose_device(options.device),
     )
@@ -287,7 +291,7 @@ def extract(options: argparse.Namespace) -> int:
         invert=options.invert,
     )
     particles = extract_particles(
-        read_micrographs(options.star),
+        within_limits(options, read_micrographs(options.star)),
         sampling,
         out=options.out,
         half_precision=options.float16,
@@ -308,6 +312,7 @@ def merge(options: argparse.Namespace) -> int:
         picked=options.picked,
         extracted=options.extracted,
         waiting=options.waiting,
+        limits=dict(options.limit),
     )
     return _summary(options, len(last.table), len(last.failed))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .limits import within_limits
+
 
 def add_import_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``import-coordinates`` beyond those of every stage."""
@@ -43,7 +45,7 @@ def import_coordinates(options: argparse.Namespace) -> int:
 
     left, top = options.origin
     imported = import_coordinates(
-        read_micrographs(options.star),
+        within_limits(options, read_micrographs(options.star)),
         options.source,
         out=options.out,
         picked_on=PickedOn(options.pixel_size, options.binning, (left, top), options.flip_y),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .limits import within_limits
+
 
 def add_pick_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``pick`` beyond those of every stage."""
@@ -64,7 +66,8 @@ def pick(options: argparse.Namespace) -> int:
         diameter_max=options.diameter_max,
         templates=options.templates,
     )
-    micrographs = pick_micrographs(read_micrographs(options.star), picker, out=options.out, min_score=options.min_score)
+    micrographs = within_limits(options, read_micrographs(options.star))
+    micrographs = pick_micrographs(micrographs, picker, out=options.out, min_score=options.min_score)
     write_micrographs(options.table or options.out / f"{options.name}.star", micrographs)
     table, failed = micrographs.table, len(micrographs.failed)
     particles = int(table.ints("cryopairPickCount").sum())

@@ -7,7 +7,18 @@ from pathlib import PurePosixPath
 from pydantic import Field, field_validator, model_validator
 
 from .base import Section
-from .sections import Acquisition, Alignment, Denoising, Extraction, Halves, Imported, Picking, Shards, Training
+from .sections import (
+    Acquisition,
+    Alignment,
+    Denoising,
+    Extraction,
+    Halves,
+    Imported,
+    Picking,
+    Quality,
+    Shards,
+    Training,
+)
 
 
 class Config(Section):
@@ -24,6 +35,7 @@ class Config(Section):
     acquisition: Acquisition = Field(Acquisition(), description="How the data were recorded, where files do not say.")
     alignment: Alignment = Field(Alignment(), description="Alignment of raw movies.")
     halves: Halves = Field(Halves(), description="Even and odd half-sums of the movies.")
+    quality: Quality = Field(Quality(), description="Which micrographs are kept out of training, picking, extraction.")
     training: Training = Field(
         Training(), description="The denoiser; changing anything here trains a new one beside the old."
     )

@@ -92,6 +92,31 @@ class Training(Section):
     seed: int = Field(1, ge=0, description="Seed of all random choices; the same seed gives the same model.")
 
 
+class Quality(Section):
+    """Limits for micrographs, none by default.
+
+    What is beyond one is still summed, denoised and measured, and listed in excluded.star with the reason. A limit on
+    something that is not known of a micrograph (such as its defocus) does not exclude it.
+    """
+
+    exclude_from: list[Literal["training", "picking", "extraction"]] = Field(
+        ["training", "picking"],
+        description="What micrographs beyond a limit are kept out of. Not picked is not extracted either.",
+    )
+    max_motion_early: float | None = Field(None, ge=0, description="Length of the drift up to 4 e/Å², in Å.")
+    max_motion_late: float | None = Field(None, ge=0, description="Length of the drift after that, in Å.")
+    min_intensity: float | None = Field(
+        None, description="Median grey level of the micrograph (counts per pixel): low where ice is thick."
+    )
+    max_intensity: float | None = Field(None, description="The same: high where there is no ice, or the beam changed.")
+    max_contamination: float | None = Field(None, ge=0, le=1, description="Share of the area that is contaminated.")
+    max_carbon: float | None = Field(None, ge=0, le=1, description="Share of the area that is carbon film.")
+    min_correlation: float | None = Field(None, ge=-1, le=1, description="Correlation of the even and odd halves.")
+    min_defocus: float | None = Field(None, description="In Å.")
+    max_defocus: float | None = Field(None, description="In Å.")
+    max_ctf_resolution: float | None = Field(None, gt=0, description="To which the CTF was fitted, in Å.")
+
+
 class Denoising(Section):
     """What denoises the micrographs."""
 

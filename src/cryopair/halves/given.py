@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import BadFileError
 from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row
+from ..quality.exposure import exposure_columns
 from .checks import check_fit, check_unchanged
 
 _PIXEL_SIZE_TOLERANCE = 0.01  # relative: programs round it
@@ -29,7 +30,7 @@ def check_given_halves(micrographs: Micrographs, row: Row, *, out: Path) -> dict
     Returns
     -------
     dict
-        The values of `stage.COLUMNS`.
+        The values of `stage.COLUMNS` and `stage.EXPOSURE`.
 
     Raises
     ------
@@ -57,6 +58,7 @@ def check_given_halves(micrographs: Micrographs, row: Row, *, out: Path) -> dict
         "rlnMicrographNameOdd": odd_name,
         "cryopairCorrelationEvenOdd": between,
         "cryopairCorrelationRaw": with_raw,
+        **exposure_columns(raw, pixel_size=micrographs.pixel_size(row)),
     }
 
 

@@ -13,11 +13,15 @@ from ..errors import BadFileError
 from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
 from ..motion.model import read_motion
+from ..motion.stage import accumulated_motion
+from ..quality.exposure import exposure_columns
 from .checks import check_fit, check_unchanged
 from .given import check_given_halves
 from .sums import sum_halves
 
 COLUMNS = ("rlnMicrographNameEven", "rlnMicrographNameOdd", "cryopairCorrelationEvenOdd", "cryopairCorrelationRaw")
+EXPOSURE = ("cryopairIntensity", "cryopairContamination", "cryopairCarbon")
+MOTION = ("cryopairMotionEarly", "cryopairMotionLate")
 
 
 def halve_micrographs(
@@ -42,13 +46,14 @@ def halve_micrographs(
     Returns
     -------
     Micrographs
-        With `COLUMNS` added; movies that are missing, damaged or do not belong to their micrograph failed.
+        With `COLUMNS` (where there are halves), `EXPOSURE` and `MOTION` (of movies with their motion, in Å) added;
+        movies that are missing, damaged or do not belong to their micrograph failed.
     """
     if "rlnMicrographNameEven" in micrographs.table:
         take = partial(check_given_halves, micrographs, out=out)
-        return process(micrographs, "halves", take, columns=COLUMNS)
+        return process(micrographs, "halves", take, columns=(*COLUMNS, *EXPOSURE))
     if "rlnMicrographMetadata" not in micrographs.table:
-        return process(micrographs, "halves", _check_single, columns=())
+        return process(micrographs, "halves", partial(_check_single, micrographs), columns=EXPOSURE)
 
     def halve(row: Row) -> dict[str, object]:
         motion = read_motion(row["rlnMicrographMetadata"])
@@ -71,15 +76,20 @@ def halve_micrographs(
         even, odd = (stem.with_name(f"{stem.name}_{half}.mrc") for half in ("EVN", "ODD"))
         write_mrc(even, sums.even, pixel_size=motion.micrograph_pixel_size)
         write_mrc(odd, sums.odd, pixel_size=motion.micrograph_pixel_size)
-        return dict(zip(COLUMNS, (str(even), str(odd), between, with_raw), strict=True))
+        total, early = (length * motion.pixel_size for length in accumulated_motion(motion))
+        return {
+            **dict(zip(COLUMNS, (str(even), str(odd), between, with_raw), strict=True)),
+            **exposure_columns(raw, pixel_size=motion.micrograph_pixel_size),
+            **dict(zip(MOTION, (early, total - early), strict=True)),
+        }
 
-    return process(micrographs, "halves", halve, columns=COLUMNS)
+    return process(micrographs, "halves", halve, columns=(*COLUMNS, *EXPOSURE, *MOTION))
 
 
-def _check_single(row: Row) -> dict[str, object]:
+def _check_single(micrographs: Micrographs, row: Row) -> dict[str, object]:
     micrograph = row["rlnMicrographName"]
     check_unchanged(row, micrograph)
     sections = read_mrc_info(micrograph).shape[0]
     if sections != 1:
         raise BadFileError(micrograph, f"holds {sections} images", expected="one, a micrograph")
-    return {}
+    return exposure_columns(read_mrc(micrograph), pixel_size=micrographs.pixel_size(row))

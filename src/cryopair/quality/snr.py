@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .spectra import Spectra
+import numpy as np
+
+from .spectra import Ring, Spectra
+
+_BAND = 2000
+"""Fourier coefficients in a band at least: enough to tell a signal of 1/20 of the noise."""
+_SIGNIFICANT = 3.0  # standard deviations of a band's signal power above 0
+_NEAR_NYQUIST = 0.9  # of it
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,15 @@ class Quality:
     residual_noise_power : float
         Noise left in a denoised half.
     bias_power : float
-        What the denoiser lost or made up.
+        What the denoiser lost or made up: the sum of the next two.
+    lost_power, invented_power : float
+        Signal that the denoiser took away, and what it put into both halves that is not signal; see `split_bias`.
     excess_error_power : float
-        Mean square error of a denoised half against the signal: residual noise and bias.
+        Mean square error of a denoised half against the signal: residual noise and bias. It is the Noise2Noise
+        error, ``var(De - Ro)``, less the noise power of Ro.
+    corr_near_nyquist : float
+        Correlation of the raw halves in the outermost tenth of frequencies. No specimen has signal there: what
+        correlates is the camera's, a gain or hot pixels that were not corrected.
     """
 
     corr_even_odd: float
@@ -34,7 +47,10 @@ class Quality:
     noise_power: float
     residual_noise_power: float
     bias_power: float
+    lost_power: float
+    invented_power: float
     excess_error_power: float
+    corr_near_nyquist: float
 
     @property
     def snr_raw_db(self) -> float:
@@ -51,12 +67,24 @@ class Quality:
         """Bias over signal in dB: -3 dB means that half of the signal power was lost or replaced."""
         return decibels(self.bias_power, self.signal_power)
 
+    @property
+    def lost_db(self) -> float:
+        """Lost signal over signal in dB."""
+        return decibels(self.lost_power, self.signal_power)
+
+    @property
+    def invented_db(self) -> float:
+        """What was made up over signal in dB."""
+        return decibels(self.invented_power, self.signal_power)
+
 
 def summarise(spectra: Spectra) -> Quality:
     """Add up the rings of a micrograph's spectra."""
     signal, noise = float(spectra.signal.sum()), float(spectra.noise.sum())
     residual, bias = float(spectra.residual.sum()), float(spectra.bias.sum())
     survived = float((spectra.denoised - spectra.residual).sum())
+    lost, invented = split_bias(spectra)
+    outermost = spectra.frequency >= _NEAR_NYQUIST * spectra.frequency[-1]
     return Quality(
         corr_even_odd=_share(signal, signal + noise),
         corr_even_odd_denoised=_share(survived, survived + residual),
@@ -64,8 +92,41 @@ def summarise(spectra: Spectra) -> Quality:
         noise_power=noise,
         residual_noise_power=residual,
         bias_power=bias,
+        lost_power=lost,
+        invented_power=invented,
         excess_error_power=residual + bias,
+        corr_near_nyquist=_share(
+            float(spectra.signal[outermost].sum()), float((spectra.signal + spectra.noise)[outermost].sum())
+        ),
     )
+
+
+def split_bias(spectra: Spectra) -> tuple[float, float]:
+    """Tell what the denoiser lost from what it made up.
+
+    In each band of frequencies, what survives in both denoised halves is projected on the signal: with
+    ``a = cov(D, R') / signal`` it is ``a`` times the signal, and a rest that has nothing to do with it. So
+    ``bias = (1 - a)² signal + rest``, where the first is lost (or exaggerated) and the rest is made up,
+    ``cov(De, Do) - a² signal``. Where there is no signal to speak of, all of it counts as lost.
+
+    Returns
+    -------
+    tuple of float
+        Powers of both; they add up to the bias.
+    """
+    lost = 0.0
+    signal, noise, kept = (_in_bands(ring, spectra) for ring in (spectra.signal, spectra.noise, spectra.kept))
+    coefficients = _in_bands(spectra.coefficients.astype(np.float64), spectra)
+    for power, error, left in zip(signal, noise / np.sqrt(coefficients), kept, strict=True):
+        lost += (power - left) ** 2 / power if power > _SIGNIFICANT * error and power > 0 else power
+    return float(lost), float(spectra.bias.sum() - lost)
+
+
+def _in_bands(ring: Ring, spectra: Spectra) -> Ring:
+    """Add up rings in bands of at least `_BAND` coefficients, the last of which may have fewer."""
+    band = (np.cumsum(spectra.coefficients) - 1) // _BAND
+    _, starts = np.unique(band, return_index=True)
+    return np.asarray(np.add.reduceat(ring, starts), np.float64)
 
 
 def decibels(power: float, reference: float) -> float:

@@ -11,6 +11,9 @@ and o (Palovcak et al. 2020, IUCrJ 7:1142)::
 
 The bias is the power of what the denoiser lost or made up: the mean square of E[D | signal] - signal. An SNR
 that leaves it out can be had by blurring.
+
+The denoised half against the *other* raw half, ``cov(D, R')``, compares images whose noise has nothing in common: a
+denoiser cannot raise that correlation by keeping noise, nor by making things up.
 """
 
 from __future__ import annotations
@@ -43,8 +46,12 @@ class Spectra:
         Power of one denoised half.
     residual, bias : numpy.ndarray
         Noise left in one denoised half, and bias of the denoiser.
+    kept : numpy.ndarray
+        Covariance of a denoised half with the other raw half: the signal times what the denoiser makes of it.
     frc_raw, frc_denoised : numpy.ndarray
         Fourier ring correlation of the even and odd halves.
+    frc_denoised_raw : numpy.ndarray
+        Fourier ring correlation of a denoised half and the other raw half.
     """
 
     frequency: Ring
@@ -54,8 +61,10 @@ class Spectra:
     denoised: Ring
     residual: Ring
     bias: Ring
+    kept: Ring
     frc_raw: Ring
     frc_denoised: Ring
+    frc_denoised_raw: Ring
 
 
 def measure_spectra(
@@ -85,7 +94,8 @@ def measure_spectra(
     even_after, odd_after = covariance(denoised_even, denoised_even), covariance(denoised_odd, denoised_odd)
     signal = covariance(raw_even, raw_odd)
     survived = covariance(denoised_even, denoised_odd)
-    cross = (covariance(denoised_even, raw_odd) + covariance(denoised_odd, raw_even)) / 2
+    from_even, from_odd = covariance(denoised_even, raw_odd), covariance(denoised_odd, raw_even)
+    kept = (from_even + from_odd) / 2
     return Spectra(
         frequency=rings.frequency,
         coefficients=rings.sum(np.ones_like(raw_even.real)).astype(np.int64),
@@ -93,9 +103,11 @@ def measure_spectra(
         noise=(even + odd) / 2 - signal,
         denoised=(even_after + odd_after) / 2,
         residual=(even_after + odd_after) / 2 - survived,
-        bias=survived + signal - 2 * cross,
+        bias=survived + signal - 2 * kept,
+        kept=kept,
         frc_raw=_correlation(signal, even, odd),
         frc_denoised=_correlation(survived, even_after, odd_after),
+        frc_denoised_raw=(_correlation(from_even, even_after, odd) + _correlation(from_odd, odd_after, even)) / 2,
     )
 
 

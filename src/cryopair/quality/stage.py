@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from ..denoiser.inference import denoise_micrograph
 from ..denoiser.model import Ensemble, Model
 from ..denoiser.normalise import Normalisation
-from ..errors import BadFileError
+from ..denoiser.sampling import resampled_shape
+from ..denoiser.training.training_set import TrainingPair
 from ..formats.atomic import write_text
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row, process
 from .baselines import baselines
+from .patterns import grid_peak_db, seam
 from .snr import Quality, summarise
 from .spectra import Spectra, measure_spectra
+from .tables import format_table
+from .windows import Halves, Image, central, denoised_window, normalised_window, read_halves
 
-WINDOW = 1024
-"""Side of the central window that is measured, in pixels."""
-
-_POWERS = ("signal", "noise", "residual_noise", "bias", "excess_error")
-
-Halves = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+_POWERS = ("signal", "noise", "residual_noise", "bias", "lost", "invented", "excess_error")
 
 
 def measure_micrographs(
@@ -36,23 +32,27 @@ def measure_micrographs(
     model: Model | Ensemble,
     *,
     out_csv: str | Path,
+    training_set: Sequence[TrainingPair] = (),
     with_baselines: bool = False,
     device: torch.device | str = "cpu",
 ) -> Micrographs:
     """Measure SNR, bias and even/odd correlation of micrographs, raw and denoised.
 
     The halves are denoised again, each by itself, since the denoised image on disk cannot tell noise from bias; the
-    central window of each is measured.
+    central window of each is measured. The denoised image on disk is searched for seams and for traces of the
+    network's grid.
 
     Parameters
     ----------
     micrographs : Micrographs
         With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``; without, nothing can be measured, and the tables
-        have no rows.
+        have no rows. With ``rlnMicrographNameDenoised`` if these are to be looked for.
     model : Model or Ensemble
-        Its networks are moved to `device`.
+        Its networks are moved to `device`. Of several, it is also measured how much they disagree.
     out_csv : str or Path
         One row a micrograph; the curves by spatial frequency go to ``<name>_rings.csv`` beside it.
+    training_set : sequence of TrainingPair
+        What the model was trained on, if that may be among the micrographs: their figures flatter it.
     with_baselines : bool
         Measure simple filters too, into ``<name>_baselines.csv``: of each kind the one with the highest SNR
         on that micrograph.
@@ -68,45 +68,81 @@ def measure_micrographs(
     summaries: list[dict[str, object]] = []
     curves: list[dict[str, object]] = []
     filters: list[dict[str, object]] = []
+    roles = {pair.micrograph: "validation" if pair.validate else "train" for pair in training_set}
 
     def work(row: Row) -> Mapping[str, object]:
-        micrograph, pixel_size = {"micrograph": row["rlnMicrographName"]}, micrographs.pixel_size(row)
-        raw, denoised = _windows(row, model, pixel_size=pixel_size, device=device)
+        name, pixel_size = row["rlnMicrographName"], micrographs.pixel_size(row)
+        raw, members = _windows(row, model, pixel_size=pixel_size, device=device)
+        denoised = _mean([even for even, _ in members]), _mean([odd for _, odd in members])
         spectra = measure_spectra(raw, denoised, pixel_size=pixel_size)
-        summaries.append({**micrograph, **_figures(summarise(spectra))})
-        curves.extend({**micrograph, **ring} for ring in _rings(spectra))
+        quality = summarise(spectra)
+        row_of_figures = {"micrograph": name, "used_for_training": roles.get(name, "none"), **_figures(quality)}
+        if len(members) > 1:
+            row_of_figures["disagreement_power_std2"] = disagreement_power(members)
+        summaries.append(row_of_figures | _patterns(row, model, pixel_size=pixel_size))
+        curves.extend({"micrograph": name, **ring} for ring in _rings(spectra))
         if with_baselines:
-            filters.extend({**micrograph, **best} for best in _best_filters(raw, pixel_size=pixel_size))
+            filters.extend({"micrograph": name, **best} for best in _best_filters(raw, pixel_size=pixel_size))
         return {}
 
     measured = micrographs
     if "rlnMicrographNameEven" in micrographs.table:
         measured = process(micrographs, "measure", work, columns=())
-    write_text(out_csv, _csv(summaries))
-    write_text(out_csv.with_name(f"{out_csv.stem}_rings.csv"), _csv(curves))
+    write_text(out_csv, format_table(summaries))
+    write_text(out_csv.with_name(f"{out_csv.stem}_rings.csv"), format_table(curves))
     if with_baselines:
-        write_text(out_csv.with_name(f"{out_csv.stem}_baselines.csv"), _csv(filters))
+        write_text(out_csv.with_name(f"{out_csv.stem}_baselines.csv"), format_table(filters))
     return measured
+
+
+def disagreement_power(members: Sequence[Halves]) -> float:
+    """Return the mean square of what models (or seeds) make of the same half, about their mean: what cannot be trusted.
+
+    Parameters
+    ----------
+    members : sequence of tuple of numpy.ndarray
+        Even and odd denoised half of each model, in units of the noise.
+    """
+    return float(np.mean([np.var(halves, axis=0, ddof=1).mean() for halves in zip(*members, strict=True)]))
 
 
 def _windows(
     row: Row, model: Model | Ensemble, *, pixel_size: float, device: torch.device | str
-) -> tuple[Halves, Halves]:
-    """Return the central window of the halves, raw and denoised, both without background and in units of the noise."""
+) -> tuple[Halves, list[Halves]]:
+    """Return the central windows of the halves, raw and as each model denoises them, in units of the noise."""
     even, odd = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
-    images = read_mrc(even), read_mrc(odd)
-    if images[0].shape != images[1].shape:
-        raise BadFileError(odd, f"has shape {images[1].shape}", expected=f"{images[0].shape}, as {even} has")
-    starts = [max(0, size - WINDOW) // 2 for size in images[0].shape]
-    window = tuple(slice(start, start + WINDOW) for start in starts)
-    windows = []
-    for image, path in zip(images, (even, odd), strict=True):
-        levels = Normalisation.of(image, name=path)
-        raw = levels.apply(image[window], origin=(starts[0], starts[1]))
-        denoised = denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=path)
-        windows.append((raw, (denoised - levels.background())[window] / np.float32(levels.scale)))
-    (raw_even, denoised_even), (raw_odd, denoised_odd) = windows
-    return (raw_even, raw_odd), (denoised_even, denoised_odd)
+    raw: list[Image] = []
+    denoised: list[list[Image]] = []
+    for image, path in zip(read_halves(even, odd), (even, odd), strict=True):
+        levels, window = Normalisation.of(image, name=path), central(image.shape)
+        raw.append(normalised_window(image, levels, window))
+        denoised.append(denoised_window(image, model, levels, window, pixel_size=pixel_size, device=device))
+    return (raw[0], raw[1]), list(zip(*denoised, strict=True))
+
+
+def _patterns(row: Row, model: Model | Ensemble, *, pixel_size: float) -> dict[str, object]:
+    """Look for traces of the network's grid and of tiles in the denoised image, where there is one."""
+    if "rlnMicrographNameDenoised" not in row:
+        return {}
+    image = read_mrc(row["rlnMicrographNameDenoised"])
+    peaks = [
+        grid_peak_db(image[central(image.shape)], _grid_period(image.shape, member, pixel_size=pixel_size))
+        for member in model.members
+        if member.network.grid > 1
+    ]
+    worst, place = seam(image)
+    return {"grid_peak_db": max(peaks, default=math.nan), "seam_std": worst, "seam_at": place}
+
+
+def _grid_period(shape: tuple[int, ...], model: Model, *, pixel_size: float) -> tuple[float, float]:
+    """Return the period of a network's grid along y and x, in pixels of the micrograph."""
+    height, width = shape
+    working = resampled_shape((height, width), pixel_size=pixel_size, target=model.pixel_size or pixel_size)
+    return model.network.grid * height / working[0], model.network.grid * width / working[1]
+
+
+def _mean(images: Sequence[Image]) -> Image:
+    return images[0] if len(images) == 1 else np.mean(images, axis=0)
 
 
 def _best_filters(raw: Halves, *, pixel_size: float) -> Iterable[dict[str, object]]:
@@ -128,8 +164,11 @@ def _figures(quality: Quality) -> dict[str, object]:
         "snr_raw_db": quality.snr_raw_db,
         "snr_denoised_db": quality.snr_denoised_db,
         "bias_db": quality.bias_db,
+        "lost_db": quality.lost_db,
+        "invented_db": quality.invented_db,
         "corr_even_odd": quality.corr_even_odd,
         "corr_even_odd_denoised": quality.corr_even_odd_denoised,
+        "corr_near_nyquist": quality.corr_near_nyquist,
         **{f"{name}_power_std2": values[f"{name}_power"] for name in _POWERS},
     }
 
@@ -141,24 +180,9 @@ def _rings(spectra: Spectra) -> Iterable[dict[str, object]]:
             "coefficients": int(spectra.coefficients[ring]),
             "frc_raw": spectra.frc_raw[ring],
             "frc_denoised": spectra.frc_denoised[ring],
+            "frc_denoised_raw": spectra.frc_denoised_raw[ring],
             "signal_power_std2": spectra.signal[ring],
             "noise_power_std2": spectra.noise[ring],
             "residual_noise_power_std2": spectra.residual[ring],
             "bias_power_std2": spectra.bias[ring],
         }
-
-
-def _csv(rows: list[dict[str, object]]) -> str:
-    """Format rows as CSV; what could not be estimated is left empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["micrograph"], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _format(value) for key, value in row.items()})
-    return text.getvalue()
-
-
-def _format(value: object) -> object:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.6g}"
-    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CryopairError
@@ -11,6 +11,10 @@ from ..formats.atomic import write_text
 from ..formats.star import Table, read_star, write_star
 from ..micrographs import FAILED_LABELS, Micrographs, join_optics, read_list, read_micrographs
 from ..particles.handoff import write_coordinate_files, write_coords_suffix
+from ..quality.drift import format_drift, session_drift
+from ..quality.outliers import format_outliers, session_outliers
+from ..quality.selection import select
+from ..quality.tables import read_table
 from .plan import shard_file
 
 
@@ -61,13 +65,20 @@ class Shards:
 
 
 def merge_shards(
-    output: Path, names: Sequence[str], *, picked: bool, extracted: bool, waiting: Sequence[str] = ()
+    output: Path,
+    names: Sequence[str],
+    *,
+    picked: bool,
+    extracted: bool,
+    waiting: Sequence[str] = (),
+    limits: Mapping[str, str | float] | None = None,
 ) -> Micrographs:
     """Write the joined tables of all shards into the output folder.
 
-    ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv`` and ``failed.star``
-    always; ``coordinates.star`` (RELION 4, 5) and ``coordinates/coords_suffix_<picker>.star`` (RELION 3.1)
-    if `picked`; ``particles.star`` if `extracted`. What an earlier run made beyond that is removed.
+    ``halves.star``, ``denoised_micrographs.star``, ``quality.csv``, ``quality_rings.csv``, ``outliers.csv``,
+    ``drift.csv``, ``excluded.star`` and ``failed.star`` always; ``coordinates.star`` (RELION 4, 5) and
+    ``coordinates/coords_suffix_<picker>.star`` (RELION 3.1) if `picked`; ``particles.star`` if `extracted`. What an
+    earlier run made beyond that is removed.
 
     Parameters
     ----------
@@ -79,6 +90,8 @@ def merge_shards(
         How far the session goes.
     waiting : sequence of str
         Shards that are denoised, but wait for coordinates made elsewhere.
+    limits : mapping of str to float, optional
+        Beyond which micrographs are kept out of training, picking or extraction; see `quality.selection`.
 
     Returns
     -------
@@ -101,6 +114,8 @@ def merge_shards(
     )
     for table in ("", "_rings"):
         _join_csv(shards, table)
+    _list_unusual(output, halves, limits or {})
+    write_text(output / "drift.csv", format_drift(session_drift(output, names)))
     last = denoised
     if picked:
         last = shards.micrographs("coordinates", waiting=waiting)
@@ -116,6 +131,14 @@ def merge_shards(
         last = _join_particles(shards, last, waiting)
     write_star(output / "failed.star", {"failed": last.failed})
     return last
+
+
+def _list_unusual(output: Path, halves: Micrographs, limits: Mapping[str, str | float]) -> None:
+    """Write which micrographs are kept out, and which are unlike the others."""
+    _, excluded = select(halves, limits)
+    write_star(output / "excluded.star", {"excluded": excluded})
+    outliers = session_outliers(halves.table, read_table(output / "quality.csv"))
+    write_text(output / "outliers.csv", format_outliers(outliers))
 
 
 def as_seen(table: Table) -> Table:
@@ -148,10 +171,12 @@ def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str])
 
 
 def _join_csv(shards: Shards, suffix: str) -> None:
+    headers: list[str] = []
     lines: list[str] = []
     for shard in shards.names:
         with (shards.output / "quality" / f"{shard}{suffix}.csv").open(newline="") as stream:
             header, *rows = stream.read().splitlines()
-        lines = lines or [header]
+        headers.append(header)
         lines += [row for row in rows if shards.owns(shard, next(csv.reader([row]))[0])]
-    write_text(shards.output / f"quality{suffix}.csv", "\n".join(lines) + "\n")
+    longest = max(headers, key=len, default="micrograph")  # a shard of which nothing was measured has no other columns
+    write_text(shards.output / f"quality{suffix}.csv", "\n".join([longest, *lines]) + "\n")

@@ -7,15 +7,15 @@ cannot see changes inside the package.
 
 VERSIONS = {
     "align": 1,
-    "halves": 2,
+    "halves": 3,
     "freeze": 2,
     "train": 3,
     "denoise": 2,
-    "measure": 2,
+    "measure": 3,
     "templates": 1,
     "pick": 3,
     "handoff": 2,
     "extract": 2,
-    "merge": 1,
+    "merge": 2,
     "report": 3,
 }

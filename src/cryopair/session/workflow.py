@@ -147,6 +147,8 @@ class Session:
             "training": self.config.training.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
         }
+        if limits := self.limits("training"):
+            decides["limits"] = limits
         if self.aligns:
             decides |= {"align": self.align_options, "version of align": VERSIONS["align"]}
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
@@ -259,7 +261,8 @@ class Session:
 
     def merged_outputs(self) -> list[str]:
         """Return all tables that the merge writes."""
-        names = ["halves.star", "denoised_micrographs.star", "quality.csv", "quality_rings.csv", "failed.star"]
+        names = ["halves.star", "denoised_micrographs.star", "quality.csv", "quality_rings.csv", "outliers.csv"]
+        names += ["drift.csv", "excluded.star", "failed.star"]
         names += ["coordinates.star"] if self.picks else []
         names += ["particles.star"] if self.extracts else []
         return [f"{self.output}/{name}" for name in names]
@@ -288,9 +291,11 @@ class Session:
 
     def picking_command(self, shard: str) -> list[str]:
         """Return the command that picks, with its options."""
+        limits = self.limit_options("picking")
         if self.given_coordinates:
-            return ["import-coordinates", "--from", self.given_coordinates.list_of(shard), *self.import_options]
-        return ["pick", *self.picking_options]
+            source = self.given_coordinates.list_of(shard)
+            return ["import-coordinates", "--from", source, *self.import_options, *limits]
+        return ["pick", *self.picking_options, *limits]
 
     @property
     def import_options(self) -> list[str]:
@@ -309,6 +314,21 @@ class Session:
         settings = self.config.picking
         return f"--edge-margin {settings.edge_margin} --min-distance {settings.min_distance}"
 
+    def limits(self, stage: str) -> dict[str, float]:
+        """Return the limits beyond which micrographs are kept out of a stage: training, picking or extraction."""
+        quality = self.config.quality
+        given = quality.model_dump(exclude={"exclude_from"}, exclude_none=True)
+        return given if stage in quality.exclude_from else {}
+
+    def limit_options(self, stage: str) -> list[str]:
+        """Return the limits of a stage as options of its command."""
+        return [part for name, value in self.limits(stage).items() for part in ("--limit", f"{name}={value:g}")]
+
+    @property
+    def measure_options(self) -> list[str]:
+        """Options of ``cryopair measure`` that name the training set, where the model is trained here."""
+        return ["--manifest", self.manifest] if self.trains else []
+
     @property
     def extraction_options(self) -> str:
         """Options of ``cryopair extract`` besides the box."""
@@ -320,10 +340,12 @@ class Session:
             options += [f"--background-diameter {settings.background_diameter}"]
         options += ["--invert" if settings.invert else "--no-invert"]
         options += ["--float16"] if settings.float16 else []
-        return " ".join(options)
+        return " ".join([*options, *self.limit_options("extraction")])
 
     def merge_options(self, shards: list[str]) -> str:
-        """Return the options of ``cryopair merge`` that say how far the session goes."""
+        """Return the options of ``cryopair merge`` that say how far the session goes, and what is kept out of it."""
         waiting = [shard for shard in shards if shard not in self.picked(shards)] if self.picks else []
         options = ["--picked"] * self.picks + ["--extracted"] * self.extracts
-        return " ".join([*options, *(["--waiting", *waiting] if waiting else [])])
+        options += ["--waiting", *waiting] if waiting else []
+        steps = self.config.quality.exclude_from
+        return " ".join([*options, *(self.limit_options(steps[0]) if steps else [])])

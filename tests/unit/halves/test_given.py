@@ -8,7 +8,7 @@ import pytest
 
 from cryopair.formats.mrc import read_mrc, read_mrc_info, write_mrc
 from cryopair.formats.star import Table
-from cryopair.halves.stage import halve_micrographs
+from cryopair.halves.stage import EXPOSURE, halve_micrographs
 from cryopair.micrographs import Micrographs
 
 OUT = Path("out/halves")
@@ -101,6 +101,7 @@ def test_single_micrographs_are_passed_on() -> None:
     optics = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [1.5]})
     single = Micrographs(optics, Table({"rlnMicrographName": ["a.mrc", "b.mrc"], "rlnOpticsGroup": [1, 1]}))
     done = halve(single)
-    assert done.table.labels == ["rlnMicrographName", "rlnOpticsGroup"]
+    assert done.table.labels == ["rlnMicrographName", "rlnOpticsGroup", *EXPOSURE]
+    assert done.table.floats("cryopairContamination")[0] == 0
     assert done.table["rlnMicrographName"] == ["a.mrc"]
     assert "b.mrc: no such file" in done.failed["cryopairReason"][0]

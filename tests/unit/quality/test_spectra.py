@@ -81,6 +81,44 @@ def test_made_up_detail_is_bias(halves: Halves) -> None:
     assert quality.bias_power == pytest.approx(1.5**2 / 2, rel=0.05)
 
 
+def test_blur_loses_and_hallucination_invents(halves: Halves) -> None:
+    """Three tenths of the wave taken away, and another wave put in: each part of the bias has its own power."""
+    invented = 1.5 * np.sin(2 * np.pi * 45 * np.arange(SHAPE[0]) / SHAPE[0])[:, None]
+    quality = summarise(measure(halves, tuple(0.7 * half + invented for half in halves)))
+    assert quality.lost_power == pytest.approx(0.3**2 * SIGNAL_POWER, rel=0.05)
+    assert quality.invented_power == pytest.approx(1.5**2 / 2, rel=0.05)
+    assert quality.lost_power + quality.invented_power == pytest.approx(quality.bias_power)
+    assert quality.lost_db == pytest.approx(20 * np.log10(0.3), abs=0.2)
+    assert quality.invented_db == pytest.approx(10 * np.log10(1.125 / 2), abs=0.2)
+
+
+def test_inventing_raises_the_frc_of_denoised_halves_but_not_that_with_the_other_raw_half(halves: Halves) -> None:
+    invented = np.random.default_rng(1).normal(0, 5, SHAPE)
+    spectra = measure(halves, tuple(0.1 * half + invented for half in halves))
+    assert spectra.frc_denoised[20:].mean() > 0.95
+    assert abs(spectra.frc_denoised_raw[20:].mean()) < 0.02
+
+
+def test_noise_that_both_halves_share_shows_near_nyquist(halves: Halves) -> None:
+    """A gain that was not corrected is the same in both halves, and is taken for signal."""
+    assert abs(summarise(measure(halves, halves)).corr_near_nyquist) < 0.03
+    pattern = np.random.default_rng(2).normal(0, 0.1**0.5 * NOISE_POWER**0.5, SHAPE)
+    fixed = tuple(half + pattern for half in halves)
+    quality = summarise(measure(fixed, fixed))
+    assert quality.corr_near_nyquist == pytest.approx(0.1 / 1.1, abs=0.03)
+    assert quality.signal_power == pytest.approx(SIGNAL_POWER + np.pi / 4 * 0.1 * NOISE_POWER, rel=0.05)
+
+
+def test_excess_error_is_that_of_noise2noise(halves: Halves) -> None:
+    """Error against the other raw half less the other's noise, in real space: no rings, no projections."""
+    denoised = tuple(0.4 * half for half in halves)
+    against_the_other = np.mean([np.var(denoised[0] - halves[1]), np.var(denoised[1] - halves[0])])
+    excess = against_the_other - (np.var(halves) - np.mean(halves[0] * halves[1]))
+    # The whole square of frequencies has more of the residual noise than the disc of the rings.
+    corners = 0.4**2 * NOISE_POWER * (1 - np.pi / 4)
+    assert summarise(measure(halves, denoised)).excess_error_power == pytest.approx(excess - corners, rel=0.05)
+
+
 def test_the_wave_is_in_its_ring(halves: Halves) -> None:
     spectra = measure(halves, halves)
     assert spectra.frequency[np.argmax(spectra.signal)] == pytest.approx(FREQUENCY, abs=0.5 / (320 * PIXEL_SIZE))
@@ -128,7 +166,7 @@ def test_every_coefficient_is_counted_once(shape: tuple[int, int]) -> None:
 def test_blank_images_have_no_powers() -> None:
     blank = np.zeros((64, 64))
     quality = summarise(measure((blank, blank), (blank, blank)))
-    assert quality == Quality(0, 0, 0, 0, 0, 0, 0)
+    assert quality == Quality(*[0.0] * 10)
     assert np.isnan([quality.snr_raw_db, quality.snr_denoised_db, quality.bias_db]).all()
 
 

@@ -8,15 +8,22 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from cryopair.denoiser.model import Model, save_model
+from cryopair.denoiser.model import Ensemble, Model, save_model
 from cryopair.denoiser.networks.unet import UNet
-from cryopair.formats.mrc import write_mrc
+from cryopair.denoiser.normalise import Normalisation
+from cryopair.denoiser.training.training_set import TrainingPair
+from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs
+from cryopair.quality.patterns import GRID_PEAK_DB, SEAM
 from cryopair.quality.stage import measure_micrographs
+from cryopair.quality.windows import central, denoised_window
 
-UNITS = ("_db", "_std2", "_per_A")
-UNITLESS = ("micrograph", "corr_even_odd", "corr_even_odd_denoised", "coefficients", "frc_raw", "frc_denoised")
+UNITS = ("_db", "_std2", "_std", "_per_A")
+UNITLESS = (
+    *("micrograph", "used_for_training", "seam_at", "corr_even_odd", "corr_even_odd_denoised", "corr_near_nyquist"),
+    *("coefficients", "frc_raw", "frc_denoised", "frc_denoised_raw"),
+)
 
 
 @pytest.fixture
@@ -89,6 +96,46 @@ def test_columns_have_their_units(micrographs: Micrographs, model: Model, tmp_pa
     for name in ("quality.csv", "quality_rings.csv"):
         for label in read_csv(tmp_path / name)[0]:
             assert label in UNITLESS or label.endswith(UNITS), label
+
+
+def test_what_was_trained_on_is_marked(micrographs: Micrographs, model: Model, tmp_path: Path) -> None:
+    pairs = [
+        TrainingPair(name, "", "", 1.5, (160, 192), "", "", validate=validate)
+        for name, validate in (("MotionCorr/job002/a.mrc", True), ("MotionCorr/job002/misfit.mrc", False))
+    ]
+    measure_micrographs(micrographs, model, out_csv=tmp_path / "quality.csv", training_set=pairs)
+    assert [row["used_for_training"] for row in read_csv(tmp_path / "quality.csv")] == ["validation", "none"]
+
+
+def test_denoised_images_are_searched_for_seams(micrographs: Micrographs, model: Model, tmp_path: Path) -> None:
+    for name in "ab":
+        image = gaussian_filter(np.random.default_rng(1).normal(size=(160, 192)), 3)
+        image[:, 90:] += image.std() if name == "b" else 0
+        write_mrc(tmp_path / f"{name}.mrc", image, pixel_size=1.5)
+    seen = micrographs.table.select([0, 1])
+    seen["rlnMicrographNameDenoised"] = [str(tmp_path / f"{name}.mrc") for name in "ab"]
+    measure_micrographs(Micrographs(micrographs.optics, seen), model, out_csv=tmp_path / "quality.csv")
+    a, b = read_csv(tmp_path / "quality.csv")
+    assert float(a["seam_std"]) < SEAM < float(b["seam_std"])
+    assert b["seam_at"] == "column 90"
+    assert float(a["grid_peak_db"]) < GRID_PEAK_DB
+
+
+def test_models_that_differ_disagree(micrographs: Micrographs, model: Model, tmp_path: Path) -> None:
+    """Of a model that gives nothing and one that gives x, the variance is x²/2: half of the second one's power."""
+    torch.manual_seed(1)
+    network = UNet(channels=(4, 4))
+    torch.nn.init.normal_(network.last.weight, std=0.3)
+    loud = save_model(tmp_path / "loud", network, {"pixel_size": 1.5})
+    one = Micrographs(micrographs.optics, micrographs.table.select([0]))
+    measure_micrographs(one, Ensemble((model, loud)), out_csv=tmp_path / "both.csv")
+    (both,) = read_csv(tmp_path / "both.csv")
+    even, odd = (read_mrc(one.table.row(0)[f"rlnMicrographName{half}"]) for half in ("Even", "Odd"))
+    powers = []
+    for image in (even, odd):
+        levels, window = Normalisation.of(image), central(image.shape)
+        powers.append(np.mean(denoised_window(image, loud, levels, window, pixel_size=1.5)[0] ** 2))
+    assert float(both["disagreement_power_std2"]) == pytest.approx(np.mean(powers) / 2, rel=0.01)
 
 
 def test_bad_pairs_cost_only_themselves(micrographs: Micrographs, model: Model, tmp_path: Path) -> None:
