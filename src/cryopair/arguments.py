@@ -187,6 +187,9 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--invert", action=argparse.BooleanOptionalAction, default=True, help="make particles white (default: yes)"
     )
+    sub.add_argument("--reextract", type=Path, metavar="STAR", help="cut the particles of this refinement anew")
+    sub.add_argument("--recenter", action="store_true", help="with --reextract: move the boxes by the refined shifts")
+    sub.add_argument("--reset-offsets", action="store_true", help="with --reextract: set the refined shifts to 0")
     sub.add_argument("--float16", action="store_true", help="halve the files (MRC mode 12; RELION 3.1 cannot read it)")
     sub.add_argument("--threads", type=int, metavar="N", help="micrographs at a time (default: as many as cores)")
     add_limits(sub)

@@ -280,6 +280,7 @@ def extract(options: argparse.Namespace) -> int:
     """Cut particles from raw micrographs."""
     from .micrographs import read_micrographs
     from .particles.extract import extract_particles, write_particles
+    from .particles.reextract import reextract_particles
     from .particles.sampling import Sampling
 
     sampling = Sampling(
@@ -290,13 +291,13 @@ def extract(options: argparse.Namespace) -> int:
         background_diameter=options.background_diameter,
         invert=options.invert,
     )
-    particles = extract_particles(
-        within_limits(options, read_micrographs(options.star)),
-        sampling,
-        out=options.out,
-        half_precision=options.float16,
-        workers=options.threads,
-    )
+    micrographs = within_limits(options, read_micrographs(options.star))
+    files = {"out": options.out, "half_precision": options.float16, "workers": options.threads}
+    if options.reextract:
+        shifts = {"recenter": options.recenter, "reset_offsets": options.reset_offsets}
+        particles = reextract_particles(micrographs, options.reextract, sampling, **files, **shifts)
+    else:
+        particles = extract_particles(micrographs, sampling, **files)
     write_particles(_table(options), particles)
     failed, done = particles.micrographs.failed, particles.micrographs.table
     return _summary(options, len(done), len(failed), f"{len(particles.table)} particles")

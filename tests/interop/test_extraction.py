@@ -14,6 +14,7 @@ from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import Micrographs, read_micrographs, write_micrographs
 from cryopair.particles.extract import extract_particles, write_particles
 from cryopair.particles.handoff import hand_off, suffix, write_coords_suffix
+from cryopair.particles.reextract import reextract_particles
 from cryopair.particles.sampling import Sampling
 
 RELION = shutil.which("relion_preprocess")
@@ -115,7 +116,7 @@ def run_relion(
     return Path(job) / "particles.star"
 
 
-def assert_same_tables(ours: Path, theirs: Path) -> None:
+def assert_same_tables(ours: Path, theirs: Path, *, atol: float = 1e-6) -> None:
     ours, theirs = read_star(ours), read_star(theirs)
     assert list(ours) == list(theirs)
     for block in theirs:
@@ -126,7 +127,7 @@ def assert_same_tables(ours: Path, theirs: Path) -> None:
             except ValueError:
                 assert [v.replace("Ours/job005", "Extract/job004") for v in ours[block][label]] == theirs[block][label]
             else:
-                np.testing.assert_allclose(ours[block].floats(label), expected, rtol=0, atol=1e-6, err_msg=label)
+                np.testing.assert_allclose(ours[block].floats(label), expected, rtol=0, atol=atol, err_msg=label)
 
 
 def stacks(star: Path) -> list[np.ndarray]:
@@ -243,3 +244,58 @@ def test_relion_reads_the_picks_themselves(project):
         write_coordinates(f"picks/{name.removesuffix('.mrc')}{suffix('log')}", picks)
     theirs = run_relion(micrographs, "--extract_size", "16", coordinates="picks")
     assert read_star(theirs)["particles"]["rlnCoordinateX"] == ["30.250000"] * 3
+
+
+def refined_particles(micrographs: Micrographs) -> Table:
+    """Particles as after a refinement of RELION's own extraction at half the size, in random order, shifts in Å."""
+    blocks = read_star(run_relion(micrographs, "--extract_size", "32", "--scale", "16", job="Extract/job010"))
+    rng = np.random.default_rng(9)
+    particles = blocks["particles"].select(rng.permutation(len(blocks["particles"])))
+    for label, values in {
+        "rlnAngleRot": rng.uniform(-180, 180, len(particles)),
+        "rlnOriginXAngst": rng.normal(0, 6, len(particles)),
+        "rlnOriginYAngst": np.where(
+            rng.uniform(size=len(particles)) < 0.3, 1.4 * 2.5, rng.normal(0, 6, len(particles))
+        ),
+        "rlnRandomSubset": rng.integers(1, 3, len(particles)),
+    }.items():
+        particles[label] = values
+    inside = [
+        20 < float(row["rlnCoordinateX"]) < WIDTH - 20 and 20 < float(row["rlnCoordinateY"]) < HEIGHT - 20
+        for row in particles.rows()
+    ]
+    particles = particles.select(np.flatnonzero(inside))
+    # cut from another job, as from a denoised image
+    particles["rlnMicrographName"] = [name.replace(JOB, "External/job099") for name in particles["rlnMicrographName"]]
+    write_star("run_data.star", {"optics": blocks["optics"], "particles": particles})
+    return particles
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+@pytest.mark.parametrize("what", ["as they are", "recenter", "reset offsets"])
+def test_refined_particles_are_cut_anew_as_by_relion(project, what):
+    micrographs = make_micrographs()
+    write_coordinate_stars("Picks")
+    refined = refined_particles(micrographs)
+    options = {
+        "as they are": [],
+        "recenter": ["--recenter", "--ref_angpix", "1"],
+        "reset offsets": ["--reset_offsets"],
+    }[what]
+    files = ["--part_star", "Extract/job004/particles.star", "--part_dir", "Extract/job004/", "--extract"]
+    size = ["--extract_size", "40", "--scale", "30", "--norm", "--bg_radius", "11", "--invert_contrast", *NO_DUST]
+    command = [RELION, "--i", "micrographs_ctf.star", "--reextract_data_star", "run_data.star", *options, *files, *size]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    shifts = {"recenter": what == "recenter", "reset_offsets": what == "reset offsets"}
+    particles = reextract_particles(
+        micrographs, "run_data.star", Sampling(box=40, scale=30), out=Path("Ours/job005"), **shifts
+    )
+    write_particles("Ours/job005/particles.star", particles)
+    assert len(particles.table) == len(refined) > 20
+    five_decimals = 5.1e-6  # which RELION writes of negative numbers
+    assert_same_tables(Path("Ours/job005/particles.star"), Path("Extract/job004/particles.star"), atol=five_decimals)
+    both = stacks(Path("Ours/job005/particles.star")), stacks(Path("Extract/job004/particles.star"))
+    for mine, reference in zip(*both, strict=True):
+        difference = np.sqrt(np.mean((mine - reference) ** 2, axis=(1, 2)))
+        assert np.all(difference < 1e-5 * reference.std(axis=(1, 2)))
