@@ -49,7 +49,7 @@ def run_job(work: Work, *, usage: str, arguments: Sequence[str] | None = None) -
         job.write_nodes(work(job))
         end = SUCCESS
     except (AbortedError, KeyboardInterrupt) as error:
-        print(f"cryopair: {error or 'stopped'}", file=sys.stderr)
+        print(f"cryopair: {str(error) or 'stopped'}", file=sys.stderr)
         end = ABORTED
     except CryopairError as error:
         print(f"cryopair: {error}", file=sys.stderr)

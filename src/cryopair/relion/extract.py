@@ -90,7 +90,7 @@ def find_coordinates(micrographs: Micrographs, path: str) -> Micrographs:
         blocks = read_star(path)
         if not is_list_of_files(blocks):
             raise BadFileError(path, "names no coordinate files", expected="data_coordinate_files of a picking job")
-        found = dict(listed_files(path, blocks))
+        found = {row[0]: row[1] for row in listed_files(path, blocks)}
         expected = f"micrographs such as {next(iter(micrographs.table['rlnMicrographName']), 'MotionCorr/…')}"
     names = micrographs.table["rlnMicrographName"]
     table = micrographs.table.select(i for i, name in enumerate(names) if name in found)
