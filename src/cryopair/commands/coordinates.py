@@ -38,7 +38,6 @@ def add_import_options(sub: argparse.ArgumentParser) -> None:
 
 def import_coordinates(options: argparse.Namespace) -> int:
     """Take over coordinates of any format."""
-    from ..errors import UsageError
     from ..micrographs import read_micrographs, write_micrographs
     from ..picking.imported.geometry import PickedOn
     from ..picking.imported.stage import import_coordinates
@@ -51,17 +50,12 @@ def import_coordinates(options: argparse.Namespace) -> int:
         picked_on=PickedOn(options.pixel_size, options.binning, (left, top), options.flip_y),
         min_score=options.min_score,
         diameter=options.diameter,
+        allow_none=options.allow_none,
     )
     table: Path = options.table or options.out / f"{options.name}.star"
     micrographs, waiting = imported.micrographs, imported.waiting
     write_micrographs(table, micrographs)
-    particles = int(micrographs.table.ints("cryopairPickCount").sum())
-    if not particles and not options.allow_none:
-        raise UsageError(
-            f"{options.source}: no particle is left on any micrograph. The files are empty, or all scores are below "
-            "the threshold."
-        )
-    parts = [f"{len(micrographs.table)} micrographs done", f"{particles} particles"]
+    parts = [f"{len(micrographs.table)} micrographs done", f"{imported.particles} particles"]
     parts += [f"{len(waiting)} without coordinates, the first is {waiting[0]}"] if waiting else []
     parts += [f"{len(micrographs.failed)} failed"] if len(micrographs.failed) else []
     print(f"import-coordinates: {', '.join(parts)}; in {table}")

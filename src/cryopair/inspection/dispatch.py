@@ -9,14 +9,15 @@ from ..errors import BadFileError, UsageError
 from ..formats.movies import COMPRESSED_SUFFIXES, EER_SUFFIXES, MRC_SUFFIXES, TIFF_SUFFIXES
 from .images import GAIN_SUFFIX, describe_image, describe_movie, is_single_image
 from .models import describe_model
-from .tables import describe_cryosparc, describe_star
+from .tables import describe_coordinates, describe_cryosparc, describe_star
 
 Line = tuple[str, str]
 """What is said, and of what."""
 
+_COORDINATE_SUFFIXES = (".box", ".cbox", ".txt", ".csv", ".tsv")
 _KINDS = (
     "a movie or image (.tif, .mrc, .mrcs, .eer, compressed MRC), a gain (.gain), a STAR file, "
-    "a table of cryoSPARC (.cs), or the folder of a model"
+    "a table of cryoSPARC (.cs), coordinates (.box, .cbox, .txt, .csv), or the folder of a model"
 )
 
 
@@ -64,4 +65,6 @@ def _describe(path: Path) -> list[Line]:
         return describe_image(path)
     if suffix in (*TIFF_SUFFIXES, *MRC_SUFFIXES, *EER_SUFFIXES, *COMPRESSED_SUFFIXES):
         return describe_movie(path)
+    if suffix in _COORDINATE_SUFFIXES:
+        return describe_coordinates(path)
     raise BadFileError(path, f"has the extension '{suffix}'", expected=_KINDS)

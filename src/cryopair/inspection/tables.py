@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..formats.coordinates import NO_SCORE, read_places
 from ..formats.coordinates.cryosparc import has_locations, read_locations
 from ..formats.cryosparc import read_table
 from ..formats.star import Table, read_star
@@ -37,6 +38,22 @@ def describe_cryosparc(path: Path) -> list[tuple[str, str]]:
     elif is_of_micrographs(table):
         micrographs = read_exposures(path)
         lines += [("micrographs", str(len(micrographs.table))), *_describe_optics({"optics": micrographs.optics})]
+    return lines
+
+
+def describe_coordinates(path: Path) -> list[tuple[str, str]]:
+    """Describe coordinates of particles in any format."""
+    found = read_places(path)
+    places = max(found, key=len)
+    lines = [
+        ("coordinates", f"{sum(map(len, found))} particles on {len(found)} {'image' if len(found) == 1 else 'images'}")
+    ]
+    if len(places):
+        where = f" on {places.image}" if places.image else ""
+        reach = ", ".join(f"{axis} {v.min():g} to {v.max():g}" for axis, v in (("x", places.x), ("y", places.y)))
+        lines.append(("centres", f"{reach} px{where}"))
+        scored = places.score[places.score != NO_SCORE]
+        lines.append(("scores", f"{scored.min():g} to {scored.max():g}" if len(scored) else "none"))
     return lines
 
 

@@ -8,7 +8,6 @@ when, coordinates of the shard come in, change or go, and then its particles are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from ..formats.coordinates import FORMATS
@@ -16,7 +15,7 @@ from ..formats.coordinates.star import IMAGE_IN_TABLE
 from ..formats.mrc import read_mrc_info
 from ..formats.star import Table, read_star, write_star
 from ..micrographs import mirrored, read_list
-from ..picking.imported.matching import Matches, match_files
+from ..picking.imported.matching import match_files
 from .plan import shard_file
 
 _LABELS = ("rlnMicrographName", "rlnMicrographCoordinates", IMAGE_IN_TABLE, "cryopairFingerprint")
@@ -31,11 +30,18 @@ class GivenCoordinates:
         Output folder of the session.
     where : str
         File, folder or pattern: see `picking.imported.files.find_files`.
+
+    Attributes
+    ----------
+    leftover : list of str
+        What was found when it was planned last and is not used, with the reasons.
     """
 
     def __init__(self, output: Path, where: str) -> None:
         self.output = output
         self.where = where
+        self.leftover: list[str] = []
+        self._listed: dict[str, list[str]] = {}
 
     def list_of(self, shard: str) -> str:
         """Return the path of the list of a shard's coordinate files."""
@@ -43,8 +49,9 @@ class GivenCoordinates:
 
     def plan(self, shards: Sequence[str]) -> None:
         """Look for coordinate files and bring the lists of all shards up to date."""
-        names = {shard: self._names(shard) for shard in shards}
-        matches = self._match(names)
+        names = {shard: read_list(shard_file(self.output, shard)).table["rlnMicrographName"] for shard in shards}
+        matches = match_files(self.where, list(dict.fromkeys(name for some in names.values() for name in some)))
+        self.leftover = matches.lines()
         for shard in shards:
             rows = [(name, matches.sources[name]) for name in names[shard] if name in matches.sources]
             columns = [(name, source.file, source.image, source.fingerprint) for name, source in rows]
@@ -52,17 +59,16 @@ class GivenCoordinates:
             path = Path(self.list_of(shard))
             if not path.is_file() or read_star(path).get("coordinate_files") != table:
                 write_star(path, {"coordinate_files": table})
-        self.__dict__.pop("_counts", None)
+        self._listed.clear()
 
     def has(self, shard: str) -> bool:
         """Tell whether any micrograph of a shard has coordinates, as planned last."""
-        if shard not in self._counts:
-            path = Path(self.list_of(shard))
-            self._counts[shard] = len(read_star(path)["coordinate_files"]) if path.is_file() else 0
-        return self._counts[shard] > 0
+        return bool(self._micrographs(shard))
 
     def waiting(self, shards: Sequence[str], denoised: Table) -> tuple[int, list[str]]:
-        """Count the micrographs that wait for coordinates, and say how they get them and which files are not used.
+        """Count the micrographs that wait for coordinates, and say how they get them.
+
+        What has come in since it was planned last waits for the next pass.
 
         Parameters
         ----------
@@ -71,18 +77,16 @@ class GivenCoordinates:
         denoised : Table
             ``denoised_micrographs.star``.
         """
-        names = {shard: self._names(shard) for shard in shards}
-        matches = self._match(names)
+        self._listed.clear()
+        given = {name for shard in shards for name in self._micrographs(shard)}
         raw = denoised["cryopairMicrographNameRaw"]
-        waiting = [index for index, name in enumerate(raw) if name not in matches.sources]
-        lines = matches.lines()
+        waiting = [index for index, name in enumerate(raw) if name not in given]
         if not waiting:
-            return 0, lines
+            return 0, []
         seen, name = denoised["rlnMicrographName"][waiting[0]], mirrored(raw[waiting[0]])
         header = read_mrc_info(seen)
         _, height, width = header.shape
         return len(waiting), [
-            *lines,
             f"{len(waiting)} of {len(raw)} denoised micrographs wait for your coordinates, the first is {seen}.",
             f"  pick on:  {self.output / 'denoised_micrographs.star'} (RELION), or the images below "
             f"{self.output / 'denoised'}: {width} x {height} px, {header.pixel_size:.4g} Å/px",
@@ -92,12 +96,9 @@ class GivenCoordinates:
             "  then:     cryopair run, again and again as they come in",
         ]
 
-    @cached_property
-    def _counts(self) -> dict[str, int]:
-        return {}
-
-    def _names(self, shard: str) -> list[str]:
-        return read_list(shard_file(self.output, shard)).table["rlnMicrographName"]
-
-    def _match(self, names: dict[str, list[str]]) -> Matches:
-        return match_files(self.where, list(dict.fromkeys(name for some in names.values() for name in some)))
+    def _micrographs(self, shard: str) -> list[str]:
+        """Return the micrographs of a shard that have coordinates, as planned last."""
+        if shard not in self._listed:
+            path = Path(self.list_of(shard))
+            self._listed[shard] = read_star(path)["coordinate_files"]["rlnMicrographName"] if path.is_file() else []
+        return self._listed[shard]

@@ -141,7 +141,8 @@ def _conclude(session: Session) -> int:
     fate = f"{failures} micrographs FAILED, see {output / 'failed.star'}" if failures else "none failed"
     if session.given_coordinates:
         waiting, lines = session.given_coordinates.waiting(session.shards(), denoised)
-        print("\n".join(lines) + "\n" * bool(lines), end="")
+        for line in [*session.given_coordinates.leftover, *lines]:
+            print(line)
         if waiting:
             print(f"waiting for coordinates of {waiting} micrographs; so far: {', '.join(parts)}; {fate}")
             return WAITING

@@ -167,6 +167,15 @@ def test_images_and_missing_files_are_no_coordinates(tmp_path: Path) -> None:
         read_places(tmp_path / "b.star")
 
 
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real coordinate files are not beside this checkout")
+def test_all_files_of_a_real_job_load() -> None:
+    files = [*SHARED.glob("relion31-tutorial/AutoPick/*/Movies/*.star"), *SHARED.glob("apoferritin-10146/*_picks.star")]
+    assert len(files) == 13
+    assert sum(len(places) for file in files for places in read_places(file)) == 242 + 229 + 229 + 221 + 237 + 1312
+    (topaz,) = SHARED.glob("coordinates/topaz_EMPIAR-10025_*.txt")
+    assert sum(map(len, read_places(topaz))) == 399
+
+
 REAL = [  # file, images, and of the first: particles, smallest and largest x, y and score
     ("coordinates/TcdA1-0010_frames.box", 1, 87, (124, 4015.5), (128, 3874.5), (NO_SCORE, NO_SCORE)),
     ("coordinates/TcdA1-0018_frames_sum.cbox", 1, 120, (137.485, 3923.679), (150.577, 3984.456), (0.1209, 0.9476)),

@@ -131,3 +131,20 @@ def test_the_command_goes_on_after_a_bad_file(tmp_path: Path, capsys: pytest.Cap
     printed = capsys.readouterr().out
     assert "bad.tif" in printed
     assert "4 x 3 px, float32" in printed
+
+
+def test_coordinates(tmp_path: Path) -> None:
+    (tmp_path / "a.box").write_text("10 20 30 30 0.5\n-5 100 30 30 0.75\n")
+    assert inspect(tmp_path / "a.box") == [
+        "coordinates  2 particles on 1 image",
+        "centres      x 10 to 25, y 35 to 115 px",
+        "scores       0.5 to 0.75",
+    ]
+    (tmp_path / "topaz.txt").write_text("image_name\tx_coord\ty_coord\na\t1\t2\nb\t3\t4\nb\t5\t6\n")
+    assert inspect(tmp_path / "topaz.txt")[:2] == [
+        "coordinates  3 particles on 2 images",
+        "centres      x 3 to 5, y 4 to 6 px on b",
+    ]
+    (tmp_path / "a.txt").write_text("hello\n")
+    with pytest.raises(BadFileError, match=r"a\.txt: is no coordinate file"):
+        inspect(tmp_path / "a.txt")

@@ -93,8 +93,9 @@ def test_what_waits_is_counted_and_told_what_to_do() -> None:
         write_mrc(path, np.zeros((70, 90)), pixel_size=1.5)
     raw = [name(letter) for letter in "abc"]
     denoised = Table({"rlnMicrographName": seen, "cryopairMicrographNameRaw": raw})
-    count, lines = given().waiting(SHARDS, denoised)
-    text = "\n".join(lines)
+    found = given()
+    count, lines = found.waiting(SHARDS, denoised)
+    text = "\n".join([*found.leftover, *lines])
     assert count == 2
     assert "Picks/z.box: no micrograph has its name" in text
     assert "2 of 3 denoised micrographs wait for your coordinates, the first is out/denoised/Movies/b.mrc." in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from ...micrographs import mirrored
 
@@ -44,7 +43,7 @@ class MicrographNames:
             What its end is known to be, such as ``_mypicks.star``; else the endings of the known pickers count.
         """
         for candidate in _candidates(name, ending):
-            parts = PurePosixPath(candidate).parts
+            parts = tuple(part for part in candidate.split("/") if part not in ("", "."))
             same = self._by_stem.get(parts[-1], []) if parts else []
             if same:
                 return self._in_folder(parts, same)

@@ -32,6 +32,11 @@ class Imported:
     micrographs: Micrographs
     waiting: list[str]
 
+    @property
+    def particles(self) -> int:
+        """How many particles there are."""
+        return int(self.micrographs.table.ints("cryopairPickCount").sum())
+
 
 def import_coordinates(
     micrographs: Micrographs,
@@ -41,6 +46,7 @@ def import_coordinates(
     picked_on: PickedOn | None = None,
     min_score: float | None = None,
     diameter: float | None = None,
+    allow_none: bool = False,
 ) -> Imported:
     """Take over coordinates of any format.
 
@@ -54,11 +60,14 @@ def import_coordinates(
         Folder for the picks, relative to the project.
     picked_on, min_score, diameter
         See `FilesPicker`.
+    allow_none : bool
+        Whether it is all right if there is no particle on any micrograph, as on one shard of many.
 
     Raises
     ------
     UsageError
-        When no file belongs to any micrograph, or the coordinates cannot be right; the message says why.
+        When no file belongs to any micrograph, no particle is left, or the coordinates cannot be right; the message
+        says why.
     """
     micrographs = by_raw_name(micrographs)
     names = micrographs.table["rlnMicrographName"]
@@ -66,15 +75,21 @@ def import_coordinates(
     for line in matches.lines():
         tqdm.write(f"import-coordinates: {line}", file=sys.stderr)
     with_files = [index for index, name in enumerate(names) if name in matches.sources]
-    if names and not with_files:
+    if not with_files and not allow_none:
         raise UsageError(
-            f"{where}: holds no coordinates for any of {len(names)} micrographs, such as {names[0]}. Expected files "
-            f"named like the micrographs, or a table that names them; formats: {FORMATS}."
+            f"{where}: holds no coordinates for any of {len(names)} micrographs. Expected files named "
+            f"like the micrographs, or a table that names them; formats: {FORMATS}."
         )
     picker = FilesPicker(matches.sources, picked_on or PickedOn(), min_score, diameter)
     chosen = Micrographs(micrographs.optics, micrographs.table.select(with_files), micrographs.failed)
     waiting = [name for name in names if name not in matches.sources]
-    return Imported(pick_micrographs(chosen, picker, out=out), waiting)
+    imported = Imported(pick_micrographs(chosen, picker, out=out), waiting)
+    if not imported.particles and not allow_none:
+        raise UsageError(
+            f"{where}: no particle is left on any micrograph. The files are empty, or all scores are below the "
+            "threshold."
+        )
+    return imported
 
 
 def by_raw_name(micrographs: Micrographs) -> Micrographs:

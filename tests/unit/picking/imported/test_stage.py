@@ -257,3 +257,16 @@ def test_real_hollow_particles_picked_by_hand_are_seen_to_be_right_or_upside_dow
     assert not right.on_nothing
     turned = measure_contrast([(image, x, len(image) - 1 - y) for image, x, y in images], diameter=None)
     assert turned.upside_down
+
+
+def test_no_particle_at_all_is_an_error_unless_it_is_said_that_there_may_be_none(
+    micrographs: Micrographs, truth: list[Floats]
+) -> None:
+    Path("P").mkdir()
+    for name in "ab":
+        Path(f"P/{name}.box").touch()
+    with pytest.raises(UsageError, match=r"P: no particle is left on any micrograph\. The files are empty"):
+        import_coordinates(micrographs, "P", out=Path("picks"))
+    assert import_coordinates(micrographs, "P", out=Path("picks"), allow_none=True).particles == 0
+    nothing = import_coordinates(micrographs, "Q", out=Path("picks"), allow_none=True)
+    assert (len(nothing.micrographs.table), nothing.waiting, nothing.particles) == (0, NAMES, 0)
