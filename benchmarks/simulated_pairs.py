@@ -49,7 +49,7 @@ def simulate_pairs(
         settings, exposure = draw(number, shape=shape, seed=seed)
         random = np.random.default_rng([seed, number, 1])
         signal, truth = (
-            _damaged(
+            damaged(
                 render(exposure, specimens[settings.specimen], settings, generator, structural_noise=structure), shape
             )
             * illumination(exposure, shape)
@@ -65,7 +65,7 @@ def simulate_pairs(
         write_micrographs(folder / f"{name}.star", _table(part))
 
 
-def _damaged(spectrum: npt.NDArray[np.complex64], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def damaged(spectrum: npt.NDArray[np.complex64], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Return the electrons per pixel of a whole movie, its signal fading as exposure goes on."""
     dose = FRAMES * DOSE_PER_FRAME
     damage = dose * damage_rate(canvas_shape(shape), pixel_size=PIXEL_SIZE, voltage=300.0)

@@ -9,7 +9,7 @@ rule pick:
     benchmark:
         f"{OUT}/benchmarks/pick/{{shard}}.tsv"
     conda:
-        "../envs/cryopair.yaml"
+        f"../envs/{session.picking_environment}.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,

@@ -10,7 +10,7 @@ from . import __version__
 from .commands.coordinates import add_export_options, add_import_options
 from .commands.limits import add_limits
 from .commands.particles import add_check_options
-from .commands.picking import add_pick_options, add_templates_options
+from .commands.picking import add_pick_options, add_templates_options, add_train_topaz_options
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 _OUT_HELP = "folder for the results, relative to the project"
@@ -137,6 +137,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     sub = add("templates", "average particles into templates for picking, once")
     add_templates_options(sub)
+
+    sub = add("train-topaz", "train a detector of Topaz on picks")
+    add_train_topaz_options(sub)
 
     sub = add("pick", "pick particles on denoised or raw micrographs")
     _stage(sub)

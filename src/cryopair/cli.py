@@ -14,7 +14,7 @@ from .arguments import make_parser
 from .commands.coordinates import export_coordinates, import_coordinates
 from .commands.limits import within_limits
 from .commands.particles import check
-from .commands.picking import pick, templates
+from .commands.picking import pick, templates, train_topaz
 from .errors import CryopairError
 
 
@@ -382,6 +382,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "measure": measure,
     "import-model": import_model,
     "templates": templates,
+    "train-topaz": train_topaz,
     "pick": pick,
     "import-coordinates": import_coordinates,
     "handoff": handoff,

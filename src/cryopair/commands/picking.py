@@ -13,13 +13,15 @@ def add_pick_options(sub: argparse.ArgumentParser) -> None:
     add = sub.add_argument
     add(
         "--picker",
-        choices=("blob", "template"),
+        choices=("blob", "template", "topaz"),
         default="blob",
-        help="blob: discs darker than their rim; template: averages of the session's own particles (default: blob)",
+        help="blob: discs darker than their rim; template: averages of the session's own particles; "
+        "topaz: a detector of Topaz, as a program (default: blob)",
     )
     add("--diameter", type=float, required=True, metavar="Å", help="particle diameter; of a long particle, its length")
     add("--diameter-max", type=float, metavar="Å", help="of the largest particles, if they differ in size; for blob")
     add("--templates", type=Path, metavar="DIR", help="as written by cryopair templates; for template")
+    add("--detector", metavar="X", help="resnet8, resnet16, or a file that cryopair train-topaz wrote; for topaz")
     _add_images(sub)
     add("--min-score", type=float, metavar="S", help="leave out picks with a lower score")
 
@@ -37,6 +39,28 @@ def _add_images(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--images", choices=("denoised", "raw"), default="denoised", help="what to pick on (default: %(default)s)"
     )
+
+
+def add_train_topaz_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``train-topaz``."""
+    add = sub.add_argument
+    add("--star", type=Path, required=True, help="list of cryopair import-coordinates or pick, with good picks")
+    add("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
+    _add_images(sub)
+    add("--epochs", type=int, default=10, help="rounds of training (default: %(default)s)")
+    add("--out", type=Path, required=True, metavar="FILE", help="detector to write, e.g. detector.sav")
+
+
+def train_topaz(options: argparse.Namespace) -> int:
+    """Train a detector of Topaz."""
+    from ..micrographs import read_micrographs
+    from ..picking.images import Images
+    from ..picking.topaz import train_detector
+
+    micrographs, images = read_micrographs(options.star), Images(options.images)
+    picks = train_detector(micrographs, images, diameter=options.diameter, out=options.out, epochs=options.epochs)
+    print(f"train-topaz: detector {options.out}, trained on {picks} picks")
+    return 0
 
 
 def templates(options: argparse.Namespace) -> int:
@@ -65,6 +89,8 @@ def pick(options: argparse.Namespace) -> int:
         diameter=options.diameter,
         diameter_max=options.diameter_max,
         templates=options.templates,
+        detector=options.detector,
+        min_score=options.min_score,
     )
     micrographs = within_limits(options, read_micrographs(options.star))
     micrographs = pick_micrographs(micrographs, picker, out=options.out, min_score=options.min_score)

@@ -135,14 +135,20 @@ class Denoising(Section):
 class Picking(Section):
     """How particles are found on the denoised micrographs."""
 
-    picker: Literal["blob", "template", "files"] = Field(
+    picker: Literal["blob", "template", "topaz", "files"] = Field(
         "blob",
         description="What finds the particles. blob: discs that are darker than their rim. template: averages of this "
         "session's own particles, made once of its first shards and matched with all micrographs; better where "
-        "particles differ from discs. files: you, or another program, on the denoised micrographs or the raw ones; see "
-        "'imported'.",
+        "particles differ from discs. topaz: the program Topaz, which must be installed, or use --sdm conda. files: "
+        "you, or another program, on the denoised micrographs or the raw ones; see 'imported'.",
     )
-    images: Literal["denoised", "raw"] = Field("denoised", description="What to pick on.")
+    images: Literal["denoised", "raw"] = Field(
+        "denoised", description="What to pick on. Topaz's own detectors learnt from raw micrographs."
+    )
+    detector: str = Field(
+        "resnet16",
+        description="Of topaz: resnet8 or resnet16, which come with it, or a file that `cryopair train-topaz` wrote.",
+    )
     diameter: float | None = Field(
         None,
         gt=0,
@@ -158,8 +164,8 @@ class Picking(Section):
     min_score: float | None = Field(
         None,
         description="Leave out picks with a lower score. Scores of blob are in standard deviations of the background, "
-        "those of template are correlation coefficients. null: all that the picker believes. For files: crYOLO's .cbox "
-        "also hold what is below its own threshold of 0.3.",
+        "those of template are correlation coefficients, those of topaz log-likelihood ratios. null: all that the "
+        "picker believes. For files: crYOLO's .cbox also hold what is below its own threshold of 0.3.",
     )
     edge_margin: float = Field(
         0.0,

@@ -12,15 +12,13 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import BadFileError, UsageError
+from ..topaz import PROGRAM
 from .card import Card
 from .networks import Network, TopazAffine, TopazFCNN, TopazUNet
 from .networks.topaz import TOP_CHANNELS
 from .torch_files import PickledModule, read_torch_file
 
 PREFIX = "topaz:"
-PROGRAM = "CRYOPAIR_TOPAZ"
-"""Environment variable with the path of the program ``topaz``, where that is not on the PATH."""
-
 WEIGHTS = {
     "unet": "unet_L2_v0.2.2.sav",
     "unet-small": "unet_small_L1_v0.2.2.sav",

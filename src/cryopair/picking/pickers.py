@@ -21,6 +21,7 @@ from .images import Images
 from .matching import pick_matches
 from .picks import Picks
 from .templates import read_templates
+from .topaz import PRETRAINED, TopazPicker
 
 PickOne = Callable[[Row], Coordinates]
 """Gives the picks of a micrograph, in pixels of the image that was picked on; raises `CryopairError` for a bad one."""
@@ -38,7 +39,14 @@ class Picker(Protocol):
 
 
 def choose_picker(
-    name: str, images: Images, *, diameter: float, diameter_max: float | None = None, templates: Path | None = None
+    name: str,
+    images: Images,
+    *,
+    diameter: float,
+    diameter_max: float | None = None,
+    templates: Path | None = None,
+    detector: str | None = None,
+    min_score: float | None = None,
 ) -> Picker:
     """Return the picker of a name.
 
@@ -54,6 +62,10 @@ def choose_picker(
         Diameter of the largest, in Å.
     templates : Path, optional
         Folder of templates, for the picker of that name.
+    detector : str, optional
+        Of Topaz: see `topaz.TopazPicker`.
+    min_score : float, optional
+        Below which nothing is a pick, where the picker can make use of it.
 
     Raises
     ------
@@ -64,6 +76,8 @@ def choose_picker(
         if templates is None:
             raise UsageError("the picker 'template' needs --templates: a folder that cryopair templates wrote.")
         return TemplatePicker(images, templates)
+    if name == "topaz":
+        return TopazPicker(images, diameter, detector or PRETRAINED[-1], min_score)
     return BlobPicker(images, diameter, diameter_max)
 
 

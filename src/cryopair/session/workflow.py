@@ -246,6 +246,11 @@ class Session:
             return [self.given_coordinates.list_of(shard)]
         return [f"{self.templates}/templates.star"] if self.matches else []
 
+    @property
+    def picking_environment(self) -> str:
+        """Name of the conda environment that has the picker."""
+        return "topaz" if self.config.picking.picker == "topaz" else "cryopair"
+
     # -- tables ---------------------------------------------------------------------------------
 
     def tables(self, stage: str, shards: list[str]) -> list[str]:
@@ -285,6 +290,8 @@ class Session:
         """Options of ``cryopair pick``."""
         names = ("picker", "images", "diameter", "diameter_max", "min_score")
         values: dict[str, object] = {name: getattr(self.config.picking, name) for name in names}
+        if self.config.picking.picker == "topaz":
+            values["detector"] = self.config.picking.detector
         values["templates"] = self.templates if self.matches else None
         given = {name: value for name, value in values.items() if value is not None}
         return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]

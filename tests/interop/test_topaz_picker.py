@@ -1,0 +1,101 @@
+"""Topaz itself as the picker: in the workflow's stage, and trained on picks."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryopair.errors import ProgramError
+from cryopair.formats.coordinates import Coordinates, read_coordinates, write_coordinates
+from cryopair.formats.mrc import write_mrc
+from cryopair.formats.star import Table
+from cryopair.micrographs import Micrographs
+from cryopair.picking.images import Images
+from cryopair.picking.stage import pick_micrographs
+from cryopair.picking.topaz import TopazPicker, train_detector
+from cryopair.simulate.scoring import score_picks
+
+PIXEL_SIZE, DIAMETER, SHAPE = 3.9, 160.0, (523, 610)
+"""Neither side is a multiple of the factor that Topaz scales by."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def topaz() -> None:
+    if shutil.which(os.environ.get("CRYOPAIR_TOPAZ", "topaz")) is None:
+        pytest.skip("Topaz is not installed: run .ci/install, or name its program in CRYOPAIR_TOPAZ")
+
+
+@pytest.fixture(scope="module")
+def places() -> list[np.ndarray]:
+    """Places of particles on two micrographs, shape ``(particles, 2)`` each."""
+    grid = np.stack(np.meshgrid(np.arange(45, 590, 74), np.arange(45, 500, 74)), axis=-1).reshape(-1, 2)
+    return [grid + np.random.default_rng(seed).uniform(-9, 9, grid.shape) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def micrographs(tmp_path_factory: pytest.TempPathFactory, places: list[np.ndarray]) -> Micrographs:
+    """Dark balls in noise, on micrographs of one name in two folders."""
+    folder = tmp_path_factory.mktemp("project")
+    row, column = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    names = []
+    for number, at in enumerate(places):
+        image = np.random.default_rng(number).normal(0, 1, SHAPE)
+        for x, y in at:
+            radius = np.hypot(column - x, row - y) / (DIAMETER / PIXEL_SIZE / 2)
+            image -= 1.5 * np.sqrt(np.clip(1 - radius**2, 0, None))
+        names.append(f"{folder}/{'ab'[number]}/mic.mrc")
+        write_mrc(names[-1], image, pixel_size=PIXEL_SIZE)
+    optics = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [PIXEL_SIZE]})
+    raw = [f"{letter}/mic.mrc" for letter in "ab"]
+    table = Table({"rlnMicrographName": raw, "rlnOpticsGroup": [1, 1], "rlnMicrographNameDenoised": names})
+    return Micrographs(optics, table)
+
+
+def assert_found(picked: Micrographs, places: list[np.ndarray], *, share: float) -> None:
+    """Of the best picks, as many as there are particles, most are particles, and on average right where those are.
+
+    Half a pixel of what Topaz sees would be 4 Å.
+    """
+    errors = []
+    for row, at in zip(picked.table.rows(), places, strict=True):
+        picks = read_coordinates(row["cryopairPicks"])
+        assert picks.shape == SHAPE
+        found = np.stack([picks.x, picks.y], axis=1)[: len(at)]
+        score = score_picks(found, at, SHAPE, DIAMETER / PIXEL_SIZE)
+        assert score.true_positive >= share * len(at)
+        distances = np.hypot(*(found[:, None] - at[None]).transpose(2, 0, 1))
+        near = distances.min(axis=0) < DIAMETER / PIXEL_SIZE / 4
+        errors.append((found[distances.argmin(axis=0)] - at)[near])
+    assert np.abs(np.concatenate(errors).mean(axis=0)).max() * PIXEL_SIZE < 3
+
+
+def test_topaz_picks(micrographs: Micrographs, places: list[np.ndarray], tmp_path: Path) -> None:
+    picker = TopazPicker(Images.DENOISED, DIAMETER, "resnet8", min_score=-6)
+    picked = pick_micrographs(micrographs, picker, out=tmp_path)
+    assert picked.table["cryopairPicks"] == [str(tmp_path / f"{letter}/mic_topaz.star") for letter in "ab"]
+    assert_found(picked, places, share=0.8)
+
+
+def test_a_detector_is_trained_on_picks(micrographs: Micrographs, places: list[np.ndarray], tmp_path: Path) -> None:
+    """On the picks of one micrograph, given in pixels twice as fine; it finds those of both."""
+    table = micrographs.table.select([0, 1])
+    for letter, at in zip("ab", (places[0] * 2, places[0][:0]), strict=True):
+        shape = (2 * SHAPE[0], 2 * SHAPE[1])
+        picks = Coordinates(at[:, 0], at[:, 1], np.ones(len(at)), "mic.mrc", shape, PIXEL_SIZE / 2)
+        write_coordinates(tmp_path / f"{letter}.star", picks)
+    table["cryopairPicks"] = [str(tmp_path / f"{letter}.star") for letter in "ab"]
+    detector = tmp_path / "mine/detector.sav"
+    with_picks = Micrographs(micrographs.optics, table)
+    used = train_detector(with_picks, Images.DENOISED, diameter=DIAMETER, out=detector, epochs=1, updates=60)
+    assert used == len(places[0])
+    picker = TopazPicker(Images.DENOISED, DIAMETER, str(detector), min_score=0)
+    assert_found(pick_micrographs(micrographs, picker, out=tmp_path / "picks"), places, share=0.8)
+
+
+def test_what_topaz_says_is_told(micrographs: Micrographs, tmp_path: Path) -> None:
+    (tmp_path / "no detector").write_text("nonsense")
+    picker = TopazPicker(Images.DENOISED, DIAMETER, str(tmp_path / "no detector"))
+    with pytest.raises(ProgramError, match=r"topaz extract .* ended with code 1\. Its last lines were:\n.*Error"):
+        picker.start(micrographs)
