@@ -89,7 +89,7 @@ def simulate(folder: Path, specimen: str, count: int, *, empty: bool = False) ->
             exposure = replace(exposure, particles=exposure.particles[:0], contamination=(), carbon=None)
         random = np.random.default_rng([SEED, number, 1])
         spectrum = render(exposure, model, settings, random, structural_noise=True)
-        electrons = random.poisson(damaged(spectrum, SHAPE) * illumination(exposure, SHAPE))
+        electrons = random.poisson(damaged(spectrum, settings) * illumination(exposure, SHAPE))
         path = folder / f"{specimen}{'_ice' * empty}_{number:02d}.mrc"
         write_mrc(path, electrons.astype(np.float32), pixel_size=PIXEL_SIZE)
         at = exposure.particles[:, :2]

@@ -4,7 +4,8 @@
 
 Eight micrographs of apoferritin (EMPIAR-10146). Trains on five pairs, denoises the single frames of the three others,
 and scores them by their correlation with the rest of the movie, which no program saw, after a high-pass (less a
-Gaussian blur of 40 px). Prints a table, and makes the picture for the documentation, `docs/images/apoferritin.png`.
+Gaussian blur of 40 px). Prints a table, keeps it in `benchmarks/results`, and makes the picture for the documentation,
+`docs/images/apoferritin.png`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from programs import TOPAZ, Program, devices, launch, topaz
+from programs import TOPAZ, Program, devices, launch, machine, machine_name, topaz
 from scipy.ndimage import gaussian_filter
 
 from cryopair.denoiser.sampling import resample
@@ -33,6 +34,7 @@ from cryopair.quality.baselines import SIGMAS
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = REPOSITORY.parent / "shared/data/apoferritin-10146"
 PICTURE = REPOSITORY / "docs/images/apoferritin.png"
+RESULTS = REPOSITORY / "benchmarks/results"
 TESTING = ("May08_03.05.02", "May08_04.32.27", "May08_05.24.39")
 PIXEL_SIZE = 1.5
 HIGH_PASS = 40.0
@@ -116,7 +118,7 @@ def draw(panels: dict[str, Micrograph]) -> None:
     picture.save(PICTURE, optimize=True)
 
 
-def main(options: argparse.Namespace, folder: Path) -> None:
+def main(options: argparse.Namespace, folder: Path) -> list[str]:
     training, testing = unpack(options.data, folder)
     frames, rests = ([read_mrc(folder / f"{name}_{part}.mrc") for name in testing] for part in ("frame", "rest"))
     ours = Program("ours", "images", str(folder / "model"))
@@ -127,17 +129,24 @@ def main(options: argparse.Namespace, folder: Path) -> None:
     results["best Gaussian"] = [max(all_, key=lambda one, rest=rest: correlation(one, rest)) for all_, rest in pairs]
     if topaz():
         results["Topaz's unet"] = run(Program("", "topaz-whole"), folder, testing, part="frame", out=folder / "out")
-    results[f"ours, trained {seconds / 60:.1f} min"] = denoised = run(
+    results[f"ours, {options.steps} steps, {seconds / 60:.1f} min"] = denoised = run(
         ours, folder, testing, part="frame", out=folder / "out"
     )
-    print(f"{'correlation with the rest':28}", *(name.removeprefix("May08_") for name in testing))
-    for name, images in results.items():
-        figures = [correlation(image, rest) for image, rest in zip(images, rests, strict=True)]
-        print(f"{name:28}", *(f"{figure:8.4f}" for figure in figures))
+    table = {
+        name: np.array([correlation(image, rest) for image, rest in zip(images, rests, strict=True)])
+        for name, images in results.items()
+    }
+    own = table[list(results)[-1]]
+    short = (name.removeprefix("May08_") for name in testing)
+    lines = [*machine(), "", f"{'correlation with the rest':28} {' '.join(short)}  ours beyond it by"]
+    for name, figures in table.items():
+        beyond = " ".join(f"{100 * gain:6.0f} %" for gain in own / figures - 1) if figures is not own else ""
+        lines.append(f"{name:28} {' '.join(f'{figure:8.4f}' for figure in figures)}  {beyond}".rstrip())
     clean = run(ours, folder, testing, part="rest", out=folder / "out")
     labels = ("one frame", "the other frames", "one frame, denoised", "the other frames, denoised")
     draw(dict(zip(labels, (frames[0], rests[0], denoised[0], clean[0]), strict=True)))
     print(f"{PICTURE.relative_to(REPOSITORY)}: {PICTURE.stat().st_size / 1000:.0f} kB", file=sys.stderr)
+    return lines
 
 
 if __name__ == "__main__":
@@ -155,4 +164,8 @@ if __name__ == "__main__":
     if chosen.topaz:
         os.environ[TOPAZ] = chosen.topaz
     with tempfile.TemporaryDirectory() as work:
-        main(chosen, Path(work))
+        table = "\n".join(main(chosen, Path(work))) + "\n"
+    print(table)
+    target = RESULTS / f"apoferritin-{machine_name()}.txt"
+    target.write_text(table, encoding="utf-8")
+    print(f"kept in {target.relative_to(REPOSITORY)}", file=sys.stderr)

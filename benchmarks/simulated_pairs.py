@@ -50,7 +50,8 @@ def simulate_pairs(
         random = np.random.default_rng([seed, number, 1])
         signal, truth = (
             damaged(
-                render(exposure, specimens[settings.specimen], settings, generator, structural_noise=structure), shape
+                render(exposure, specimens[settings.specimen], settings, generator, structural_noise=structure),
+                settings,
             )
             * illumination(exposure, shape)
             for generator, structure in ((random, True), (np.random.default_rng([seed, number, 1]), False))
@@ -65,12 +66,13 @@ def simulate_pairs(
         write_micrographs(folder / f"{name}.star", _table(part))
 
 
-def damaged(spectrum: npt.NDArray[np.complex64], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+def damaged(spectrum: npt.NDArray[np.complex64], settings: Settings) -> npt.NDArray[np.float32]:
     """Return the electrons per pixel of a whole movie, its signal fading as exposure goes on."""
-    dose = FRAMES * DOSE_PER_FRAME
-    damage = dose * damage_rate(canvas_shape(shape), pixel_size=PIXEL_SIZE, voltage=300.0)
+    dose = settings.frames * settings.dose_per_frame
+    pixel_size, shape = settings.pixel_size, settings.shape
+    damage = dose * damage_rate(canvas_shape(shape), pixel_size=pixel_size, voltage=settings.voltage)
     mean = np.divide(-np.expm1(-damage), damage, out=np.ones_like(damage), where=damage > 0)
-    return dose * PIXEL_SIZE**2 * undamaged((spectrum * mean).astype(np.complex64), shape)
+    return dose * pixel_size**2 * undamaged((spectrum * mean).astype(np.complex64), shape)
 
 
 def draw(number: int, *, shape: tuple[int, int], seed: int) -> tuple[Settings, Exposure]:

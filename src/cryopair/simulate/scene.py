@@ -15,6 +15,7 @@ from .specimen import (
     WATER_VOLUME,
     Specimen,
     add_projection,
+    displaced_ice,
     phase_of_scattering,
     residue_phase,
     rotation_matrix,
@@ -90,7 +91,7 @@ def render(
         film = exposure.carbon.cover(shape, pixel_size=settings.pixel_size, corner=(top, left))
         amorphous += fft.rfft2(film * _carbon_structure(shape, settings, random))
         transmission *= carbon.TRANSMISSION**film
-    spectrum = fft.rfft2(phase)
+    spectrum = fft.rfft2(phase) * displaced_ice(*frequencies(shape, settings.pixel_size))
     if structural_noise:
         spectrum += amorphous
     spectrum *= transfer(shape, pixel_size=settings.pixel_size, defocus=exposure.defocus, voltage=settings.voltage)

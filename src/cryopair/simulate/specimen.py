@@ -24,6 +24,8 @@ WATER_VOLUME = 32.2
 """Of a molecule of amorphous ice at 0.93 g/cm³, in Å³."""
 RESIDUE_SIGMA = 1.6
 """Gaussian radius of a residue in Å."""
+DISPLACED_SIGMA = RESIDUE_VOLUME ** (1 / 3) / math.sqrt(2 * math.pi)
+"""Gaussian radius in Å of the ice that a residue displaces: 2.04, a Gaussian of its volume (Fraser et al. 1978)."""
 CLOSEST_RESIDUES = 4.0
 """Least distance of two residues in Å."""
 
@@ -47,6 +49,23 @@ class Specimen:
 def residue_phase(voltage: float) -> float:
     """Return the phase shift of a residue in ice, integrated over area, in rad·Å²: 0.311 at 300 kV."""
     return phase_of_scattering(RESIDUE_SCATTERING - WATER_SCATTERING * RESIDUE_VOLUME / WATER_VOLUME, voltage)
+
+
+def displaced_ice(kx: npt.NDArray, ky: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Return what turns the spectrum of residues drawn with their net phase into that of residues in ice.
+
+    A residue is smaller than the ice it displaces, whose Gaussians overlap and are nearly flat inside a particle.
+    So ice takes more than half of the contrast of the particle's outline and little of that of its inner structure:
+    the factor is 1 at zero frequency, 1.10 at 1/20, 1.34 at 1/10 and 1.90 at 1/5 Å⁻¹.
+
+    Parameters
+    ----------
+    kx, ky : numpy.ndarray
+        Frequencies in 1/Å, of shapes that broadcast.
+    """
+    ice = WATER_SCATTERING * RESIDUE_VOLUME / WATER_VOLUME
+    wider = np.exp(-2 * math.pi**2 * (DISPLACED_SIGMA**2 - RESIDUE_SIGMA**2) * (kx**2 + ky**2))
+    return (RESIDUE_SCATTERING - ice * wider) / (RESIDUE_SCATTERING - ice)
 
 
 def water_phase(voltage: float) -> float:

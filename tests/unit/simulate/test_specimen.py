@@ -2,8 +2,16 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from cryopair.simulate.optics import frequencies
 from cryopair.simulate.proteasome import DIAMETER, proteasome
-from cryopair.simulate.specimen import RESIDUE_SIGMA, Specimen, add_projection, residue_phase, rotation_matrix
+from cryopair.simulate.specimen import (
+    RESIDUE_SIGMA,
+    Specimen,
+    add_projection,
+    displaced_ice,
+    residue_phase,
+    rotation_matrix,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +46,22 @@ def test_size_of_a_20s_proteasome(specimen):
 def test_phase_of_a_residue_from_scattering_theory():
     # phase = λ · relativistic mass ratio · f(0): 0.01969 Å · 1.587 · (22.5 - 133 / 32.2 · 3.04) Å
     assert residue_phase(300) == pytest.approx(0.01969 * 1.587 * 9.944, rel=2e-3)
+
+
+def test_a_residue_in_ice_is_a_gaussian_less_a_wider_one():
+    """22.5 Å of scattering within 1.6 Å, less the 133 / 32.2 · 3.04 Å of the ice in its volume, within 2.04 Å."""
+    image = np.zeros((64, 64), np.float32)
+    residue = Specimen(np.zeros((1, 3)))
+    add_projection(image, residue, rotation=np.eye(3), centre=(32, 32), pixel_size=0.8, weight=9.944)
+    in_ice = np.fft.irfft2(np.fft.rfft2(image) * displaced_ice(*frequencies(image.shape, 0.8)))
+    radius2 = (0.8 * np.hypot(*(np.mgrid[:64, :64] - 32))) ** 2
+    expected = sum(
+        scattering / (2 * np.pi * sigma**2) * np.exp(-0.5 * radius2 / sigma**2)
+        for scattering, sigma in ((22.5, 1.6), (-133 / 32.2 * 3.04, 133 ** (1 / 3) / np.sqrt(2 * np.pi)))
+    )
+    assert in_ice.sum() * 0.8**2 == pytest.approx(9.944, rel=1e-3)
+    np.testing.assert_allclose(in_ice, expected, atol=2e-3 * expected.max())
+    assert expected.min() < -1e-2 * expected.max()  # around it there is less than ice
 
 
 @pytest.mark.parametrize("angles", [(0, 0, 0), (10, 90, 35), (-120, 140, 15)])
