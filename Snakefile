@@ -27,6 +27,7 @@ OUT = session.output
 
 wildcard_constraints:
     shard=r"\d{6}",
+    model=r"[^/]+",
 
 
 localrules:
@@ -56,6 +57,4 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        lambda wildcards: (
-            [*session.merged_outputs(), f"{OUT}/report.html"] if shards() else []
-        ),
+        lambda wildcards: session.targets(shards()),

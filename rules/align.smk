@@ -14,6 +14,7 @@ rule align:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=480,
     params:
+        journal=session.journal,
         version=VERSIONS["align"],
         # RELION takes paths from jobNNN/ on for a micrograph's own, and so finds its coordinates
         folder=f"{OUT}/motion/job001",
@@ -21,5 +22,5 @@ rule align:
     message:
         "Aligning the movies of shard {wildcards.shard}"
     shell:
-        "cryopair align --star {input:q} --out {params.folder:q} --table {output:q} {params.options:q}"
+        "cryopair align --star {input:q} --journal {params.journal:q} --out {params.folder:q} --table {output:q} {params.options:q}"
         " > {log:q} 2>&1"

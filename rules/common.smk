@@ -1,11 +1,14 @@
+import os
 from functools import cache
+
+from cryopair.session.workflow import PLANNED
 
 
 @cache
 def shards():
     """Return the sealed shards, once new movies have been taken in by a run that does work.
 
-    A dry run, a summary and a job on a cluster node only look.
+    A dry run, a summary and a job on a cluster node only look, and who started this run may have planned.
     """
     acts = (
         workflow.is_main_process
@@ -14,10 +17,13 @@ def shards():
     )
     waiting = 0
     try:
-        if acts:
+        if PLANNED in os.environ:
+            pass
+        elif acts:
             session.plan()
         elif workflow.is_main_process:
             waiting = session.unplanned()
+            session.foresee()
         if session.shards():
             session.check_source()
     except CryopairError as error:

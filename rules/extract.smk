@@ -14,6 +14,7 @@ rule extract:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
     params:
+        journal=session.journal,
         version=VERSIONS["extract"],
         folder=subpath(output[0], parent=True),
         box=session.config.extraction.box,
@@ -21,5 +22,5 @@ rule extract:
     message:
         "Cutting particles of shard {wildcards.shard} from the raw micrographs"
     shell:
-        "cryopair extract --star {input:q} --box {params.box} {params.options} --threads {threads}"
+        "cryopair extract --star {input:q} --journal {params.journal:q} --box {params.box} {params.options} --threads {threads}"
         " --out {params.folder:q} --table {output:q} > {log:q} 2>&1"

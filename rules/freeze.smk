@@ -1,20 +1,22 @@
 rule freeze:
     input:
-        lambda wildcards: ancient(session.tables("halves", session.training_shards())),
+        lambda wildcards: ancient(
+            session.tables("halves", session.training_shards(wildcards.model))
+        ),
     output:
-        session.manifest,
+        session.manifest("{model}"),
     log:
-        f"{OUT}/logs/freeze/{session.training_id}.log",
+        f"{OUT}/logs/freeze/{{model}}.log",
     benchmark:
-        f"{OUT}/benchmarks/freeze/{session.training_id}.tsv"
+        f"{OUT}/benchmarks/freeze/{{model}}.tsv"
     conda:
         "../envs/cryopair.yaml"
     params:
-        pairs=session.config.training.pairs,
+        pairs=lambda wildcards: session.training_of(wildcards.model).pairs,
         seed=session.config.training.seed,
         limits=session.limit_options("training"),
     message:
-        "Choosing training set {session.training_id}"
+        "Choosing training set {wildcards.model}"
     shell:
         "cryopair freeze {input:q} --out {output:q} --pairs {params.pairs} --seed {params.seed}"
         " {params.limits:q} > {log:q} 2>&1"

@@ -14,6 +14,7 @@ rule halves:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=240,
     params:
+        journal=session.journal,
         version=VERSIONS["halves"],
         folder=subpath(output[0], parent=True),
         dose_weighting=(
@@ -24,5 +25,5 @@ rule halves:
     message:
         "Half-sums of shard {wildcards.shard}"
     shell:
-        "cryopair halves --star {input:q} --out {params.folder:q} --table {output:q} {params.dose_weighting}"
+        "cryopair halves --star {input:q} --journal {params.journal:q} --out {params.folder:q} --table {output:q} {params.dose_weighting}"
         " > {log:q} 2>&1"

@@ -10,10 +10,12 @@ rule handoff:
     conda:
         "../envs/cryopair.yaml"
     params:
+        journal=session.journal,
         version=VERSIONS["handoff"],
         folder=subpath(output[0], parent=True),
         options=session.handoff_options,
     message:
         "Handing coordinates of shard {wildcards.shard} to the raw micrographs"
     shell:
-        "cryopair handoff --star {input:q} {params.options} --out {params.folder:q} --table {output:q} > {log:q} 2>&1"
+        "cryopair handoff --star {input:q} --journal {params.journal:q} {params.options} --out {params.folder:q}"
+        " --table {output:q} > {log:q} 2>&1"

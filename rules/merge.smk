@@ -1,6 +1,7 @@
 rule merge:
     input:
-        lambda wildcards: session.merged_inputs(shards()),
+        lambda wildcards: session.merged_inputs(session.with_model()),
+        withdrawn=lambda wildcards: session.withdrawn(),
     output:
         session.merged_outputs(),
     log:
@@ -12,8 +13,8 @@ rule merge:
     params:
         version=VERSIONS["merge"],
         output=subpath(output[0], parent=True),
-        shards=lambda wildcards: shards(),
-        options=lambda wildcards: session.merge_options(shards()),
+        shards=lambda wildcards: session.with_model(),
+        options=lambda wildcards: session.merge_options(session.with_model()),
     message:
         "Joining the tables of all shards"
     shell:

@@ -34,7 +34,7 @@ rule report:
     params:
         version=VERSIONS["report"],
         output=subpath(output.page, parent=True),
-        model=session.model,
+        model=lambda wildcards: session.model,
     message:
         "Writing the report"
     shell:

@@ -1,13 +1,15 @@
 rule templates:
     input:
-        lambda wildcards: ancient(session.tables("denoised", session.template_shards())),
+        lambda wildcards: ancient(
+            session.tables("denoised", session.template_shards(wildcards.model))
+        ),
     output:
-        table=f"{session.templates}/templates.star",
-        stack=f"{session.templates}/templates.mrcs",
+        table=f"{session.templates('{model}')}/templates.star",
+        stack=f"{session.templates('{model}')}/templates.mrcs",
     log:
-        f"{OUT}/logs/templates.log",
+        f"{OUT}/logs/templates/{{model}}.log",
     benchmark:
-        f"{OUT}/benchmarks/templates.tsv"
+        f"{OUT}/benchmarks/templates/{{model}}.tsv"
     conda:
         "../envs/cryopair.yaml"
     threads: 2

@@ -1,14 +1,14 @@
 rule train:
     input:
-        ancient(session.manifest),
+        ancient(session.manifest("{model}")),
     output:
-        weights=f"{OUT}/models/{session.training_id}/model.safetensors",
-        card=f"{OUT}/models/{session.training_id}/model.json",
-        curve=f"{OUT}/models/{session.training_id}/training.csv",
+        weights=f"{OUT}/models/{{model}}/model.safetensors",
+        card=f"{OUT}/models/{{model}}/model.json",
+        curve=f"{OUT}/models/{{model}}/training.csv",
     log:
-        f"{OUT}/logs/train/{session.training_id}.log",
+        f"{OUT}/logs/train/{{model}}.log",
     benchmark:
-        f"{OUT}/benchmarks/train/{session.training_id}.tsv"
+        f"{OUT}/benchmarks/train/{{model}}.tsv"
     conda:
         "../envs/cryopair.yaml"
     threads: 16
@@ -18,11 +18,11 @@ rule train:
         runtime=720,
     params:
         folder=subpath(output.weights, parent=True),
-        steps=session.config.training.steps,
+        steps=lambda wildcards: session.training_of(wildcards.model).steps,
         pixel_size=session.config.training.pixel_size or "native",
         seed=session.config.training.seed,
     message:
-        "Training model {session.training_id}"
+        "Training model {wildcards.model}"
     shell:
         "cryopair train --manifest {input:q} --out {params.folder:q} --steps {params.steps} --pixel-size {params.pixel_size}"
         " --seed {params.seed} > {log:q} 2>&1"

@@ -11,6 +11,7 @@ from .commands.coordinates import add_export_options, add_import_options
 from .commands.limits import add_limits
 from .commands.particles import add_check_options
 from .commands.picking import add_pick_options, add_templates_options, add_train_topaz_options
+from .commands.replaced import add_journal
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 _OUT_HELP = "folder for the results, relative to the project"
@@ -50,6 +51,22 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     sub.epilog = "Other options are passed to snakemake."
 
+    sub = add("watch", "take in movies and process them as they arrive, until stopped")
+    _config(sub)
+    sub.add_argument("--cores", type=int, metavar="N", help="processor cores to use (default: all)")
+    sub.add_argument(
+        "--interval", type=float, default=15.0, metavar="SECONDS", help="between looks (default: %(default)s)"
+    )
+    sub.add_argument("--once", action="store_true", help="look once, do what there is to do, and end; for cron")
+    sub.add_argument(
+        "--until-idle",
+        type=float,
+        metavar="MINUTES",
+        help="finish as `run` does, and end, after so long without a movie",
+    )
+    sub.epilog = "Other options are passed to snakemake. `cryopair status` says from elsewhere how things are."
+
+    _config(add("status", "say how a session is, whether it is watched or not"))
     _config(add("plan", "seal new movies into shards"))
     add("workflow", "print the folder of the Snakefile and its profiles")
 
@@ -134,6 +151,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--baselines", action="store_true", help="measure simple filters too, into CSV_baselines.csv")
     _device(sub)
+    add_journal(sub)
 
     sub = add("templates", "average particles into templates for picking, once")
     add_templates_options(sub)
@@ -256,6 +274,7 @@ def _stage(sub: argparse.ArgumentParser, *, star_required: bool = True, star_hel
     sub.add_argument("--star", type=Path, required=star_required, help=star_help)
     sub.add_argument("--out", type=Path, required=True, help=_OUT_HELP)
     sub.add_argument("--table", type=Path, help=_TABLE_HELP.format(name=sub.prog.split()[-1]))
+    add_journal(sub)
 
 
 def _acquisition(sub: argparse.ArgumentParser) -> None:

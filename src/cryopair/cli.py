@@ -15,6 +15,7 @@ from .commands.coordinates import export_coordinates, import_coordinates
 from .commands.limits import within_limits
 from .commands.particles import check
 from .commands.picking import pick, templates, train_topaz
+from .commands.replaced import current
 from .errors import CryopairError
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     options, others = parser.parse_known_args(arguments)
-    if others and options.name != "run":
+    if others and options.name not in ("run", "watch"):
         parser.error(f"unknown option: {' '.join(others)} (see cryopair {options.name} --help)")
     options.others = others
     try:
@@ -85,9 +86,36 @@ def plan(options: argparse.Namespace) -> int:
 
 def run_workflow(options: argparse.Namespace) -> int:
     """Plan and run one pass of the workflow."""
-    from .session.passes import run_pass
+    from .session.passes import run_pass, stop_on_signals
 
+    stop_on_signals()
     return run_pass(Path(options.config), cores=options.cores, dry_run=options.dry_run, arguments=options.others)
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Plan and run passes as movies arrive."""
+    from .session.passes import stop_on_signals
+    from .session.watch import Watcher
+
+    stop_on_signals()
+    watcher = Watcher(
+        Path(options.config),
+        cores=options.cores,
+        interval=options.interval,
+        until_idle=options.until_idle,
+        arguments=options.others,
+    )
+    return watcher.run(once=options.once)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Say how a session is."""
+    from .config import load_config
+    from .session.status import describe
+
+    lines, well = describe(Path(load_config(options.config).output))
+    print("\n".join(lines))
+    return 0 if well else 1
 
 
 def workflow(options: argparse.Namespace) -> int:
@@ -118,7 +146,7 @@ def align(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     micrographs = align_micrographs(
-        read_source(options.star),
+        current(options, read_source(options.star)),
         Acquisition(
             pixel_size=options.pixel_size,
             voltage=options.voltage,
@@ -152,7 +180,7 @@ def halves(options: argparse.Namespace) -> int:
     from .sources import read_source
 
     micrographs = halve_micrographs(
-        read_source(options.star),
+        current(options, read_source(options.star)),
         out=options.out,
         dose_weighting=options.dose_weighting,
         device=choose_device(options.device),
@@ -169,7 +197,7 @@ def freeze(options: argparse.Namespace) -> int:
     projects, tables = zip(*(read_halves(path) for path in options.star), strict=True)
     tables = tuple(within_limits(options, table) for table in tables)
     pairs = freeze_training_set(tables, max_pairs=options.pairs, seed=options.seed, projects=projects)
-    write_manifest(options.out, pairs, shards=[path.stem for path in options.star])
+    write_manifest(options.out, pairs)
     held_out, datasets = sum(pair.validate for pair in pairs), len({pair.dataset for pair in pairs})
     of = f" of {datasets} datasets" if datasets > 1 else ""
     print(f"freeze: {len(pairs)} pairs{of}, {held_out} of them held out, in {options.out}")
@@ -225,7 +253,7 @@ def denoise(options: argparse.Namespace) -> int:
     if options.images:
         denoise_files(options.images, model, out=options.out, device=device)
         return 0
-    micrographs = read_micrographs(options.star)
+    micrographs = current(options, read_micrographs(options.star))
     micrographs = denoise_micrographs(micrographs, model, out=options.out, what=options.what, device=device)
     write_micrographs(_table(options), micrographs)
     return _summary(options, len(micrographs.table), len(micrographs.failed))
@@ -240,7 +268,7 @@ def measure(options: argparse.Namespace) -> int:
     from .quality.stage import measure_micrographs
 
     measured = measure_micrographs(
-        read_micrographs(options.star),
+        current(options, read_micrographs(options.star)),
         load_models(options.model),
         out_csv=options.out,
         training_set=read_manifest(options.manifest) if options.manifest else (),
@@ -265,7 +293,7 @@ def handoff(options: argparse.Namespace) -> int:
     from .particles.handoff import LOSSES, hand_off
 
     micrographs = hand_off(
-        read_micrographs(options.star),
+        current(options, read_micrographs(options.star)),
         out=options.out,
         edge_margin=options.edge_margin,
         min_distance=options.min_distance,
@@ -373,6 +401,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "inspect": inspect,
     "plan": plan,
     "run": run_workflow,
+    "watch": watch,
+    "status": status,
     "workflow": workflow,
     "align": align,
     "halves": halves,

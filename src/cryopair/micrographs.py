@@ -212,6 +212,12 @@ def _in_order(
             pool.shutdown(cancel_futures=True)
 
 
+def natural_order(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Return a key that sorts names as people do, numbers in them by their value: ``a_2`` before ``a_10``."""
+    parts = re.split(r"(\d+)", name)
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
+
+
 def stop_if_most_fail(stage: str, *, failed: int, total: int, last: str) -> None:
     """Stop a stage that is failing wholesale.
 

@@ -41,14 +41,14 @@ class Project:
     def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._python("cryopair", *arguments)
 
-    def run_and_kill(self, when: Path) -> None:
-        """Start a pass, and kill it and all its jobs as soon as a file is there."""
+    def run_and_kill(self, when: str) -> None:
+        """Start a pass, and kill it and all its jobs as soon as a file like `when` is there."""
         command = [sys.executable, "-m", "cryopair", "run", "--cores", "2"]
         process = subprocess.Popen(
             command, cwd=self.folder, env=self._environment(), start_new_session=True, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 120
-        while not when.exists():
+        while not list(self.output.glob(when)):
             assert process.poll() is None, f"the run ended before {when} was there"
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .limits import within_limits
+from .replaced import current
 
 
 def add_import_options(sub: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def import_coordinates(options: argparse.Namespace) -> int:
 
     left, top = options.origin
     imported = import_coordinates(
-        within_limits(options, read_micrographs(options.star)),
+        within_limits(options, current(options, read_micrographs(options.star))),
         options.source,
         out=options.out,
         picked_on=PickedOn(options.pixel_size, options.binning, (left, top), options.flip_y),

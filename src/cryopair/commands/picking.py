@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from .limits import within_limits
+from .replaced import current
 
 
 def add_pick_options(sub: argparse.ArgumentParser) -> None:
@@ -92,7 +93,7 @@ def pick(options: argparse.Namespace) -> int:
         detector=options.detector,
         min_score=options.min_score,
     )
-    micrographs = within_limits(options, read_micrographs(options.star))
+    micrographs = within_limits(options, current(options, read_micrographs(options.star)))
     micrographs = pick_micrographs(micrographs, picker, out=options.out, min_score=options.min_score)
     write_micrographs(options.table or options.out / f"{options.name}.star", micrographs)
     table, failed = micrographs.table, len(micrographs.failed)

@@ -37,7 +37,7 @@ class Config(Section):
     halves: Halves = Field(Halves(), description="Even and odd half-sums of the movies.")
     quality: Quality = Field(Quality(), description="Which micrographs are kept out of training, picking, extraction.")
     training: Training = Field(
-        Training(), description="The denoiser; changing anything here trains a new one beside the old."
+        Training(), description="The denoiser; changing any key up to seed trains a new one beside the old."
     )
     denoising: Denoising = Field(Denoising(), description="What denoises the micrographs.")
     picking: Picking = Field(Picking(), description="Particles on the denoised micrographs.")

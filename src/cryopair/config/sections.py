@@ -15,6 +15,9 @@ class Shards(Section):
     size: int = Field(
         64, ge=1, description="Movies per shard: the unit of work, of progress and of repetition after a crash."
     )
+    max_wait: float = Field(
+        5.0, ge=0, description="Minutes that a movie waits for its shard to fill in `cryopair watch`, at most."
+    )
 
 
 class Acquisition(Section):
@@ -69,15 +72,31 @@ class Halves(Section):
     )
 
 
+class Quick(Section):
+    """A first model for `cryopair watch`."""
+
+    pairs: int | None = Field(
+        16,
+        ge=4,
+        description="Movies to wait for, and to train on at most. null: no quick model, wait for the real one.",
+    )
+    steps: int = Field(500, ge=1, description="Training steps.")
+
+
 class Training(Section):
-    """How the denoiser is trained. Changing anything here trains a new model beside the old one."""
+    """How the denoiser is trained. Changing any key up to `seed` trains a new model beside the old one."""
 
     name: str = Field(
         "v1",
         pattern=r"^[A-Za-z0-9_-]+$",
         description="Name of the training set and its model. A new name chooses movies anew and trains again.",
     )
-    pairs: int = Field(200, ge=4, description="Movies to train on at most: the first ones that come in.")
+    pairs: int = Field(
+        200,
+        ge=4,
+        description="Movies to train on at most, spread over what is there and over defocus; `cryopair watch` waits "
+        "for so many.",
+    )
     steps: int = Field(
         6000,
         ge=1,
@@ -90,6 +109,19 @@ class Training(Section):
         "null: as the micrographs are. Coarser trains better and runs faster; detail below twice this size is lost.",
     )
     seed: int = Field(1, ge=0, description="Seed of all random choices; the same seed gives the same model.")
+    quick: Quick = Field(
+        Quick(), description="What `cryopair watch` denoises with until there are enough movies for the model proper."
+    )
+    renew_after: int | None = Field(
+        None,
+        ge=4,
+        description="In `cryopair watch`: train another model after so many more movies, for those that follow. "
+        "null: never.",
+    )
+    renew_on_drift: bool = Field(
+        False,
+        description="In `cryopair watch`: train another one too when new movies have become unlike those trained on.",
+    )
 
 
 class Quality(Section):

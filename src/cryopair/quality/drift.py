@@ -107,25 +107,25 @@ class ShardDrift:
     reason: str = ""
 
 
-def session_drift(output: Path, shards: Sequence[str]) -> list[ShardDrift]:
+def session_drift(output: Path, shards: Mapping[str, Path]) -> list[ShardDrift]:
     """Compare each measured shard of a session with the training set.
 
     Parameters
     ----------
     output : Path
-        Output folder of the session, with ``quality/<shard>.csv``, ``quality/<shard>_rings.csv`` and
-        ``halves/<shard>.star``.
-    shards : sequence of str
-        Names, in order; those that have not been measured are left out.
+        Output folder of the session, with ``halves/<shard>.star``.
+    shards : mapping of str to Path
+        Name and table of the stage measure of each, in order, with ``<shard>_rings.csv`` beside it; those that have not
+        been measured are left out.
     """
-    measured = {shard: list(_read_shard(output, shard)) for shard in shards}
+    measured = {shard: list(_read_shard(output, shard, table)) for shard, table in shards.items()}
     everything = [features for rows in measured.values() for _, features in rows]
     trained_on = [features for rows in measured.values() for role, features in rows if role != "none"]
     reference = trained_on if len(trained_on) >= FEWEST_REFERENCE else everything[:USUAL]
     return [compare(shard, [features for _, features in rows], reference) for shard, rows in measured.items() if rows]
 
 
-def drift_alarm(output: Path, shards: Sequence[str]) -> str:
+def drift_alarm(output: Path, shards: Mapping[str, Path]) -> str:
     """Say how the last measured shards of a session have drifted away from the training set.
 
     Two shards in a row must differ, the last ones that could be compared: one may just be a bad grid square.
@@ -224,19 +224,19 @@ def _median(rows: Sequence[Features], key: str) -> float:
     return float(np.median(values)) if len(values) else math.nan
 
 
-def _read_shard(output: Path, shard: str) -> Iterator[tuple[str, Features]]:
+def _read_shard(output: Path, shard: str, table: Path) -> Iterator[tuple[str, Features]]:
     """Give role and figures of each micrograph of a shard that was measured."""
     rings: dict[str, list[dict[str, str]]] = {}
-    for ring in read_table(output / "quality" / f"{shard}_rings.csv"):
+    for ring in read_table(table.with_name(f"{table.stem}_rings.csv")):
         rings.setdefault(ring["micrograph"], []).append(ring)
     known = {}
     path = output / "halves" / f"{shard}.star"
     if path.is_file():
-        table = read_star(path).get("micrographs")
-        if table is None:
+        halves = read_star(path).get("micrographs")
+        if halves is None:
             raise BadFileError(path, "holds no data_micrographs", expected="the table of the stage halves")
-        known = {row["rlnMicrographName"]: row for row in table.rows()}
-    for row in read_table(output / "quality" / f"{shard}.csv"):
+        known = {row["rlnMicrographName"]: row for row in halves.rows()}
+    for row in read_table(table):
         name = row["micrograph"]
         if name not in rings:
             continue

@@ -9,19 +9,23 @@ from pathlib import Path
 from ..errors import CryopairError
 from ..formats.atomic import write_text
 from ..formats.star import Table, read_star, write_star
-from ..micrographs import FAILED_LABELS, Micrographs, join_optics, read_list, read_micrographs
+from ..micrographs import Micrographs, join_optics, natural_order, read_list, read_micrographs
 from ..particles.handoff import write_coordinate_files, write_coords_suffix
 from ..quality.drift import format_drift, session_drift
 from ..quality.outliers import format_outliers, session_outliers
 from ..quality.selection import select
 from ..quality.tables import read_table
+from .models import Models, stage_table
 from .plan import shard_file
+from .withdrawn import withdrawn
 
 
 class Shards:
     """The sealed shards of a session, and which of them each micrograph belongs to.
 
-    A movie that was replaced is in several shards; the last one counts.
+    A movie that was replaced is in several shards; the last one counts. One that the source lists no longer is in none,
+    and counts as failed. What is joined is sorted by the micrographs' names, so that it does not depend on when they
+    came in and in which shards.
 
     Parameters
     ----------
@@ -34,10 +38,14 @@ class Shards:
     def __init__(self, output: Path, names: Sequence[str]) -> None:
         self.output = output
         self.names = list(names)
+        self._models = Models.read(output)
         self._owner: dict[str, str] = {}
         for name in self.names:
             for micrograph in read_list(shard_file(output, name)).table["rlnMicrographName"]:
                 self._owner[micrograph] = name
+        self._withdrawn = withdrawn(output)
+        for micrograph in self._withdrawn["rlnMicrographName"]:
+            self._owner.pop(micrograph, None)
 
     def __len__(self) -> int:
         return len(self._owner)
@@ -54,14 +62,29 @@ class Shards:
         """Join the lists ``<stage>/<shard>.star`` of all shards; of those that wait for the stage, only what failed."""
         parts = {shard: read_micrographs(self.last_list(stage, shard, waiting)) for shard in self.names}
         return Micrographs(
-            optics=join_optics([part.optics for part in parts.values()]),
-            table=Table.concatenate([self.own(n, part.table) for n, part in parts.items() if n not in waiting]),
-            failed=Table.concatenate([self.own(shard, part.failed) for shard, part in parts.items()]),
+            optics=_sorted_optics([part.optics for part in parts.values()]),
+            table=self.join({shard: part.table for shard, part in parts.items() if shard not in waiting}),
+            failed=self.join_failed({shard: part.failed for shard, part in parts.items()}),
         )
+
+    def join(self, tables: Mapping[str, Table]) -> Table:
+        """Stack the shards' tables, without what was replaced later, sorted by micrograph."""
+        return _by_micrograph(self._own_rows(tables))
+
+    def join_failed(self, tables: Mapping[str, Table]) -> Table:
+        """Stack the shards' tables of failures, with what is no longer listed."""
+        return _by_micrograph(Table.concatenate([self._own_rows(tables), self._withdrawn]))
+
+    def _own_rows(self, tables: Mapping[str, Table]) -> Table:
+        return Table.concatenate([self.own(shard, part) for shard, part in tables.items()])
+
+    def file(self, stage: str, shard: str) -> Path:
+        """Return the table of a shard after a stage."""
+        return stage_table(self.output, self._models, stage, shard)
 
     def last_list(self, stage: str, shard: str, waiting: Sequence[str]) -> Path:
         """Return the list of a shard after a stage, or after denoising if it waits for that stage."""
-        return self.output / ("denoised" if shard in waiting else stage) / f"{shard}.star"
+        return self.file("denoised" if shard in waiting else stage, shard)
 
 
 def merge_shards(
@@ -115,7 +138,8 @@ def merge_shards(
     for table in ("", "_rings"):
         _join_csv(shards, table)
     _list_unusual(output, halves, limits or {})
-    write_text(output / "drift.csv", format_drift(session_drift(output, names)))
+    measured_in = {name: shards.file("quality", name) for name in names}
+    write_text(output / "drift.csv", format_drift(session_drift(output, measured_in)))
     last = denoised
     if picked:
         last = shards.micrographs("coordinates", waiting=waiting)
@@ -155,16 +179,15 @@ def as_seen(table: Table) -> Table:
 
 def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str]) -> Micrographs:
     files = {name: read_star(shards.last_list("particles", name, waiting)) for name in shards.names}
-    particles = [shards.own(n, blocks["particles"]) for n, blocks in files.items() if "particles" in blocks]
-    failed = [shards.own(n, blocks["failed"]) for n, blocks in files.items() if "failed" in blocks]
-    optics = join_optics([blocks["optics"] for name, blocks in files.items() if name not in waiting])
-    if not any(map(len, particles)):
+    particles = shards.join({name: blocks["particles"] for name, blocks in files.items() if "particles" in blocks})
+    losses = shards.join_failed({name: blocks["failed"] for name, blocks in files.items() if "failed" in blocks})
+    optics = _sorted_optics([blocks["optics"] for name, blocks in files.items() if name not in waiting])
+    if not len(particles):
         raise CryopairError(
             f"not one particle is left to extract: all picks on {len(picked.table)} micrographs were dropped "
             "(coordinates/*.star counts why), or all micrographs failed (failed.star)."
         )
-    write_star(shards.output / "particles.star", {"optics": optics, "particles": Table.concatenate(particles)})
-    losses = Table.concatenate([Table({label: [] for label in FAILED_LABELS}), *failed])
+    write_star(shards.output / "particles.star", {"optics": optics, "particles": particles})
     lost = set(losses["rlnMicrographName"])
     kept = [i for i, name in enumerate(picked.table["rlnMicrographName"]) if name not in lost]
     return Micrographs(picked.optics, picked.table.select(kept), losses)
@@ -172,11 +195,25 @@ def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str])
 
 def _join_csv(shards: Shards, suffix: str) -> None:
     headers: list[str] = []
-    lines: list[str] = []
+    lines: list[tuple[str, str]] = []
     for shard in shards.names:
-        with (shards.output / "quality" / f"{shard}{suffix}.csv").open(newline="") as stream:
+        path = shards.file("quality", shard)
+        with path.with_name(f"{path.stem}{suffix}.csv").open(newline="") as stream:
             header, *rows = stream.read().splitlines()
         headers.append(header)
-        lines += [row for row in rows if shards.owns(shard, next(csv.reader([row]))[0])]
+        named = ((next(csv.reader([row]))[0], row) for row in rows)
+        lines += [(name, row) for name, row in named if shards.owns(shard, name)]
+    lines.sort(key=lambda line: natural_order(line[0]))
     longest = max(headers, key=len, default="micrograph")  # a shard of which nothing was measured has no other columns
-    write_text(shards.output / f"quality{suffix}.csv", "\n".join([longest, *lines]) + "\n")
+    write_text(shards.output / f"quality{suffix}.csv", "\n".join([longest, *(row for _, row in lines)]) + "\n")
+
+
+def _by_micrograph(table: Table) -> Table:
+    names = table["rlnMicrographName"] if len(table) else []
+    place = {name: number for number, name in enumerate(sorted(set(names), key=natural_order))}
+    return table.select(sorted(range(len(table)), key=lambda row: place[names[row]]))
+
+
+def _sorted_optics(tables: Sequence[Table]) -> Table:
+    optics = join_optics(tables)
+    return optics.select(sorted(range(len(optics)), key=lambda row: int(float(optics["rlnOpticsGroup"][row]))))

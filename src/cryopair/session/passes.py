@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +16,12 @@ from ..config import load_config
 from ..errors import UsageError
 from ..formats.star import read_star
 from ..sources import Kind, summarise
-from .estimate import estimate
+from .leftovers import stop_leftovers
 from .progress import follow
-from .workflow import Session
+from .running import Running
+from .workflow import PLANNED, Session
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SOME_FAILED = 3
 """Exit code of a pass that went through while some micrographs failed."""
@@ -58,23 +63,26 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
     """
     session = Session(load_config(config_path))
     cores = cores or len(os.sched_getaffinity(0))
-    command = _command(config_path, cores, arguments)
+    command = snakemake_command(config_path, cores, arguments)
     if dry_run:
         return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
     output = Path(session.output)
-    with _alone(output):
+    with alone(output) as token:
         added = session.plan().added
         session.check_source()
         print("\n".join(_announce(session, cores, new=added)), flush=True)
-        code, messages = follow(command, env=_environment(), log=output / "logs" / "run.log", output=output)
+        with start(command, output, token=token) as running:
+            code = follow(running)
+            messages = running.complaints() if code else []
     if code:
-        for message in messages or [f"snakemake stopped; see {output}/logs/run.log"]:
-            print(f"cryopair: {message}", file=sys.stderr)
+        print("\n".join(f"cryopair: {message}" for message in messages), file=sys.stderr)
         return 1
     return _conclude(session)
 
 
-def _command(config_path: Path, cores: int, arguments: Sequence[str]) -> list[str]:
+def snakemake_command(config_path: Path, cores: int | None, arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs a pass; on all cores that this process may use if it is not said on how many."""
+    cores = cores or len(os.sched_getaffinity(0))
     folder = workflow_folder()
     return [
         sys.executable,
@@ -95,26 +103,63 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
+def start(command: Sequence[str], output: Path, *, token: str, log: str = "run") -> Running:
+    """Start Snakemake; its jobs find the `cryopair` command that belongs to this Python.
+
+    Parameters
+    ----------
+    command : sequence of str
+        Snakemake with its options.
+    output : Path
+        Output folder of the session.
+    token : str
+        Of `alone`.
+    log : str
+        Name of the log file.
+    """
+    environment = _environment() | {PLANNED: "1"}
+    return Running(command, environment=environment, log=output / "logs" / f"{log}.log", token=token)
+
+
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
+def alone(output: Path) -> Iterator[str]:
+    """Be the only run at work on an output folder; give a token for its processes.
+
+    The lock goes when the process ends, however it ends. What a run that was killed left behind is stopped.
+
+    Raises
+    ------
+    UsageError
+        When another run is at work.
+    """
     path = output / "plan" / "run.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
+    with path.open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"another cryopair run is at work in {output}. Wait for it, or stop it.") from None
-        yield
+        stream.seek(0)
+        before = stream.read().strip()
+        if before:
+            stop_leftovers(before)
+        token = uuid.uuid4().hex
+        stream.truncate(0)
+        stream.write(token)
+        stream.flush()
+        yield token
 
 
 def _announce(session: Session, cores: int, *, new: int) -> list[str]:
     """Say what was found, what will be done and how long it will take."""
+    from .estimate import estimate  # brings torch, which a watcher has no need of
+
     summary = summarise(session.source())
     lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
     lines += [f"  {line}" for line in summary.lines()[1:]]
     goal = {Kind.RAW: "align, half-sums", Kind.MOTION: "half-sums"}.get(summary.kind, "check")
     if session.trains and not session.is_trained:
-        goal += f", train model {session.training_id} ({session.config.training.steps} steps)"
+        goal += f", train model {session.model_id()} ({session.config.training.steps} steps)"
     goal += ", denoise" if summary.kind is Kind.SINGLE else ", denoise, measure"
     if session.given_coordinates:
         goal += f", take over particles from {session.given_coordinates.where}"
@@ -148,3 +193,16 @@ def _conclude(session: Session) -> int:
             return WAITING
     print(f"done: {', '.join(parts)}; {fate}")
     return SOME_FAILED if failures else 0
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM, and SIGHUP but under nohup, do what Ctrl-C does: stop the jobs, then this process. Once."""
+
+    def stop(number: int, frame: object) -> None:
+        for each in _STOPPING:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in _STOPPING:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)

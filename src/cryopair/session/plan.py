@@ -7,9 +7,10 @@ at once, or after a crash between any two writes, it gives the same shards.
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CryopairError, UsageError
@@ -18,7 +19,9 @@ from ..formats.fingerprint import MISSING, fingerprint, modified
 from ..formats.star import Table, read_star, write_star
 from ..micrographs import Micrographs, Row, join_optics, read_list, write_micrographs
 from ..motion.model import read_motion
-from ..sources import files_of, read_source
+from ..sources import files_of, list_file, read_source
+from .arrivals import Arrivals, Patience
+from .withdrawn import note_withdrawn
 
 _JOURNAL = (
     "rlnMicrographName",
@@ -41,10 +44,17 @@ class Plan:
         Names, in order: ``000001``, ``000002``, …
     added : int
         Micrographs taken in just now.
+    waiting : int
+        Micrographs that are not known to be complete, or whose shard is not full.
+    seen, taken_in : int
+        Micrographs in the source, and those ever taken in.
     """
 
     shards: list[str]
     added: int
+    waiting: int = 0
+    seen: int = 0
+    taken_in: int = 0
 
 
 def shard_file(output: Path, shard: str) -> Path:
@@ -57,17 +67,55 @@ def sealed_shards(output: Path) -> list[str]:
     return sorted(path.stem for path in (output / "plan" / "shards").glob("[0-9]*.star"))
 
 
-def shard_length(output: Path, shard: str) -> int:
-    """Return how many micrographs a sealed shard holds."""
-    return len(read_list(shard_file(output, shard)).table)
+def shard_lengths(output: Path) -> dict[str, int]:
+    """Return how many micrographs each sealed shard holds that no later one has taken in again."""
+    counts = Counter(entry["cryopairShard"] for entry in _read_journal(output).values())
+    return {shard: counts[shard] for shard in sealed_shards(output)}
+
+
+def journal_file(output: Path) -> Path:
+    """Return the file of the journal."""
+    return output / "plan" / "journal.star"
+
+
+def without_replaced(micrographs: Micrographs, journal: Path, *, shard: str) -> Micrographs:
+    """Leave out micrographs of a shard that a later shard has taken in again, so that no two jobs make the same files.
+
+    Parameters
+    ----------
+    micrographs : Micrographs
+        Of the shard.
+    journal : Path
+        Of the session.
+    shard : str
+        Its name.
+
+    Returns
+    -------
+    Micrographs
+        What is left; all if nothing would be.
+    """
+    table = read_star(journal)["movies"]
+    owner = dict(zip(table["rlnMicrographName"], table["cryopairShard"], strict=True))
+    names = micrographs.table["rlnMicrographName"]
+    kept = [place for place, name in enumerate(names) if owner.get(name, shard) == shard]
+    return replace(micrographs, table=micrographs.table.select(kept)) if kept else micrographs
 
 
 def new_movies(source: Micrographs, output: Path) -> int:
     """Return how many movies `plan` would take in; writes nothing."""
-    return len(_new_rows(source, _read_journal(output), output))
+    return len(_changed_rows(source, _read_journal(output), output))
 
 
-def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float | None = None) -> Plan:
+def plan(
+    source: str | Path,
+    output: Path,
+    *,
+    shard_size: int,
+    pixel_size: float | None = None,
+    patience: Patience | None = None,
+    look_again: bool = True,
+) -> Plan:
     """Seal all movies that are new, or whose file was replaced, into new shards.
 
     Parameters
@@ -80,6 +128,11 @@ def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float
         Movies per shard at most.
     pixel_size : float, optional
         In Å/px, where the source does not say it.
+    patience : Patience, optional
+        How long to wait for movies to be complete and for shards to be full. By default everything that is there is
+        taken in as it is.
+    look_again : bool
+        Whether to look at the files of movies that were taken in before, which may have been replaced.
 
     Raises
     ------
@@ -88,11 +141,22 @@ def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float
     UsageError
         When the source has other columns or optics than the shards sealed before.
     """
-    with _locked(output / "plan" / "lock"):
-        micrographs = read_source(source, pixel_size=pixel_size, output=str(output))
-        journal = _read_journal(output)
-        added = _new_rows(micrographs, journal, output)
+    with locked(output):
+        arrivals = Arrivals(output, patience) if patience else None
         shards = sealed_shards(output)
+        journal = _read_journal(output)
+        before = _journal_as_written(output)
+        file = list_file(source)
+        if arrivals and file and not arrivals.is_ready(str(file), (str(file),)):  # it may be half written
+            return Plan(shards, 0, arrivals.keep_all() - 1, len(journal), len(journal))
+        if arrivals:
+            arrivals.forget(str(file))
+        micrographs = read_source(source, pixel_size=pixel_size, output=str(output))
+        ready = _changed_rows(micrographs, journal, output, arrivals=arrivals, look_again=look_again)
+        names = [row["rlnMicrographName"] for row in ready]
+        added = ready
+        if arrivals and not any(map(arrivals.has_waited, names)):
+            added = ready[: len(ready) // shard_size * shard_size]
         if added and shards:
             last = read_list(shard_file(output, shards[-1]))
             _check_columns(source, added[0], last.table)
@@ -105,29 +169,41 @@ def plan(source: str | Path, output: Path, *, shard_size: int, pixel_size: float
                 write_micrographs(candidate, Micrographs(micrographs.optics, table))
             shards.append(shard)
             _enter(journal, rows, shard)
-        if added:
-            write_star(output / "plan" / "journal.star", {"movies": Table.from_rows(list(journal.values()))})
-        return Plan(shards, len(added))
+        if journal != before:
+            write_star(journal_file(output), {"movies": Table.from_rows(list(journal.values()))})
+        note_withdrawn(output, source, listed=micrographs, taken_in=journal)
+        waiting = arrivals.keep_but(row["rlnMicrographName"] for row in added) if arrivals else 0
+        return Plan(shards, len(added), waiting, len(micrographs.table), len(journal))
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the system releases when the process ends, however it ends."""
+def locked(output: Path) -> Iterator[None]:
+    """Be the only planner of a session: a lock that the system releases when the process ends, however it ends."""
+    path = output / "plan" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
-def _new_rows(source: Micrographs, journal: Mapping[str, Row], output: Path) -> list[dict[str, str]]:
-    """Return the rows whose movie is not in the journal, or has another fingerprint there."""
-    new = []
+def _changed_rows(
+    source: Micrographs,
+    journal: Mapping[str, dict[str, str]],
+    output: Path,
+    *,
+    arrivals: Arrivals | None = None,
+    look_again: bool = True,
+) -> list[dict[str, str]]:
+    """Return the rows whose movie is not in the journal, or has another fingerprint there, and is complete."""
+    changed_rows = []
     # Halves keep the micrograph they were taken in with, though a sum of theirs turns up later, or goes.
     names = {entry["rlnMicrographNameEven"]: name for name, entry in journal.items() if entry["rlnMicrographNameEven"]}
     for row in source.table.rows():
         name = names.get(row.get("rlnMicrographNameEven", ""), row["rlnMicrographName"])
-        row = row | {"rlnMicrographName": name}
         known = journal.get(name, {})
+        if known and not look_again and not (arrivals and arrivals.awaits(name)):
+            continue
+        row = row | {"rlnMicrographName": name}
         files = files_of(row)
         if "rlnMicrographNameEven" in row and not Path(name).is_relative_to(output / "halves"):
             files += (name,)  # the source has the sum
@@ -135,12 +211,21 @@ def _new_rows(source: Micrographs, journal: Mapping[str, Row], output: Path) -> 
             row = row | {"rlnMicrographMovieName": known.get("rlnMicrographMovieName") or _movie_of(row)}
             files = (row["rlnMicrographMovieName"], row["rlnMicrographMetadata"])
         changed = modified(*files)
-        if changed != MISSING and changed == known.get("cryopairModified"):
+        if known and changed in (MISSING, known["cryopairModified"]):
+            continue  # what is deleted after it was taken in keeps its results
+        vouched = "rlnMicrographMetadata" in row and not known  # RELION has finished with it
+        if arrivals and not vouched and not arrivals.is_ready(name, files):
             continue
         now = fingerprint(*files)
-        if now != known.get("cryopairFingerprint"):
-            new.append(row | {"cryopairFingerprint": now, "cryopairModified": changed})
-    return new
+        if known and now == known["cryopairFingerprint"]:
+            known["cryopairModified"] = changed  # touched or copied: not to be read again
+            if arrivals:
+                arrivals.forget(name)
+            continue
+        changed_rows.append(row | {"cryopairFingerprint": now, "cryopairModified": changed})
+        if arrivals:
+            arrivals.see(name, files)
+    return changed_rows
 
 
 def _movie_of(row: Row) -> str:
@@ -153,16 +238,18 @@ def _movie_of(row: Row) -> str:
 
 def _read_journal(output: Path) -> dict[str, dict[str, str]]:
     """Read the last entry of each micrograph; adopt a shard that was sealed just before a crash."""
-    path = output / "plan" / "journal.star"
-    journal: dict[str, dict[str, str]] = {}
-    if path.exists():
-        rows = read_star(path)["movies"].rows()
-        journal = {row["rlnMicrographName"]: {label: row.get(label, "") for label in _JOURNAL} for row in rows}
+    journal = _journal_as_written(output)
     last = max((entry["cryopairShard"] for entry in journal.values()), default="")
     for shard in sealed_shards(output):
         if shard > last:
             _enter(journal, list(read_list(shard_file(output, shard)).table.rows()), shard)
     return journal
+
+
+def _journal_as_written(output: Path) -> dict[str, dict[str, str]]:
+    path = journal_file(output)
+    rows = read_star(path)["movies"].rows() if path.exists() else ()
+    return {row["rlnMicrographName"]: {label: row.get(label, "") for label in _JOURNAL} for row in rows}
 
 
 def _enter(journal: dict[str, dict[str, str]], rows: list[dict[str, str]], shard: str) -> None:

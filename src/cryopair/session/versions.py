@@ -8,7 +8,7 @@ cannot see changes inside the package.
 VERSIONS = {
     "align": 1,
     "halves": 3,
-    "freeze": 2,
+    "freeze": 3,
     "train": 3,
     "denoise": 2,
     "measure": 3,
@@ -16,6 +16,6 @@ VERSIONS = {
     "pick": 3,
     "handoff": 2,
     "extract": 2,
-    "merge": 2,
+    "merge": 3,
     "report": 3,
 }

@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config, parse_config
+from ..config.sections import Training
 from ..errors import CryopairError, UsageError
 from ..formats.star import read_star
 from ..micrographs import Micrographs, read_list
 from ..sources import Kind, kind_of, read_source
+from .arrivals import Patience
 from .coordinates import GivenCoordinates
-from .plan import Plan, new_movies, plan, sealed_shards, shard_file, shard_length
+from .models import Models, stage_table
+from .plan import Plan, journal_file, locked, new_movies, plan, sealed_shards, shard_file, shard_lengths
+from .policy import Situation, decide, spread_shards
 from .versions import VERSIONS
+from .withdrawn import withdrawn_file
+
+WEIGHTS = "model.safetensors"
+PLANNED = "CRYOPAIR_PLANNED"
+"""Environment variable that tells Snakemake that whoever started it has just planned."""
 
 
 class Session:
@@ -52,11 +61,8 @@ class Session:
             One line for each mistake.
         """
         session = cls(parse_config(values, origin="config"))
-        if not session.trains and not session.is_trained:
-            raise UsageError(
-                f"denoising.model: '{session.model}' holds no model.safetensors. Give the folder of a trained model, "
-                "or null to train one."
-            )
+        if not session.trains:
+            session.given_model()
         return session
 
     # -- the source -----------------------------------------------------------------------------
@@ -113,16 +119,40 @@ class Session:
 
     # -- shards ---------------------------------------------------------------------------------
 
-    def plan(self) -> Plan:
-        """Take in new movies; return all sealed shards and how many movies are new."""
+    def plan(self, *, patience: Patience | None = None, look_again: bool = True, decide: bool = True) -> Plan:
+        """Take in new movies, and take the decisions about models that are due.
+
+        Parameters
+        ----------
+        patience : Patience, optional
+            How long to wait for movies, if more are expected. By default everything is taken in as it is.
+        look_again : bool
+            Whether to look at the files of movies that were taken in before.
+        decide : bool
+            Whether to take decisions about models; not while a pass is under way.
+
+        Returns
+        -------
+        Plan
+            All sealed shards, and how many movies are new.
+        """
+        if not self.trains:
+            self.given_model()  # before anything is sealed
         taken = plan(
             self.config.source,
             Path(self.output),
             shard_size=self.config.shards.size,
             pixel_size=self.config.acquisition.pixel_size,
+            patience=patience,
+            look_again=look_again,
         )
         if self.given_coordinates:
             self.given_coordinates.plan(taken.shards)
+        with locked(Path(self.output)):
+            models = Models.read(Path(self.output))
+            if decide and self._decide(models, live=patience is not None):
+                models.write(Path(self.output))
+        self.__dict__["models"] = models
         return taken
 
     def shards(self) -> list[str]:
@@ -133,18 +163,93 @@ class Session:
         """Return how many movies the next pass would take in; writes nothing."""
         return new_movies(self.source(), Path(self.output))
 
-    # -- the model ------------------------------------------------------------------------------
+    # -- models ---------------------------------------------------------------------------------
 
     @property
-    def training_id(self) -> str:
-        """Name of the training set, with a hash of all that decides which model comes out.
+    def journal(self) -> str:
+        """The planner's journal."""
+        return str(journal_file(Path(self.output)))
+
+    @cached_property
+    def models(self) -> Models:
+        """The journal of models, as it was when it was first asked for or last planned."""
+        return Models.read(Path(self.output))
+
+    def foresee(self) -> None:
+        """Take the decisions that a batch run would take now, and write nothing."""
+        self._decide(self.models, live=False)
+
+    def _decide(self, models: Models, *, live: bool) -> bool:
+        if not self.trains:
+            return self._use_given_model(models)
+        if self.kind is Kind.SINGLE:
+            return False  # `check_source` says so
+        training = self.config.training
+        now = Situation(
+            lengths=shard_lengths(Path(self.output)),
+            live=live,
+            pairs=training.pairs,
+            quick_pairs=training.quick.pairs,
+            renew_after=training.renew_after,
+            drifted=self.drift() if live and training.renew_on_drift else "",
+        )
+        return decide(
+            models,
+            now,
+            model_id=self.model_id,
+            folder=lambda model: f"{self.output}/models/{model}",
+            is_frozen=lambda model: Path(self.manifest(model)).is_file(),
+            is_trained=lambda model: Path(self.output, "models", model, WEIGHTS).is_file(),
+        )
+
+    def _use_given_model(self, models: Models) -> bool:
+        model, folder = self.given_model()
+        if models.latest and (models.latest.model, models.latest.folder) == (model, folder):
+            return False
+        models.put_in_force(model, folder, "given")
+        return True
+
+    def given_model(self) -> tuple[str, str]:
+        """Return id and folder of the model in 'denoising.model'; the id ends in a hash of its weights.
+
+        Raises
+        ------
+        UsageError
+            When there is none.
+        """
+        folder = self.config.denoising.model or ""
+        path = Path(folder, WEIGHTS)
+        if not path.is_file():
+            raise UsageError(
+                f"denoising.model: '{folder}' holds no {WEIGHTS}. Give the folder of a trained model, or null to train "
+                "one."
+            )
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return f"{path.absolute().parent.name}-{digest[:8]}", folder
+
+    def drift(self) -> str:
+        """Say how the last shards differ from what the model in force was trained on; empty if they do not."""
+        from ..quality.drift import drift_alarm
+
+        latest = self.models.latest
+        shards = [shard for shard in self.shards() if latest and self._model_of(shard) == latest.model]
+        return drift_alarm(Path(self.output), {shard: Path(self.tables("quality", [shard])[0]) for shard in shards})
+
+    def model_id(self, which: str = "") -> str:
+        """Return the name of a training set and its model, with a hash of all that decides which model comes out.
 
         Another setting makes another id, so that models and training sets never change, and the old ones
         stay.
+
+        Parameters
+        ----------
+        which : str
+            ``"quick"`` for the quick model, ``"2"`` for the one that follows the first, and so on.
         """
+        training = self.training(which)
         decides: dict[str, object] = {
             "halves": self.config.halves.model_dump(),
-            "training": self.config.training.model_dump(),
+            "training": training.model_dump(exclude={"quick", "renew_after", "renew_on_drift"}),
             "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
         }
         if limits := self.limits("training"):
@@ -152,41 +257,64 @@ class Session:
         if self.aligns:
             decides |= {"align": self.align_options, "version of align": VERSIONS["align"]}
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return f"{self.config.training.name}-{digest[:8]}"
+        return "-".join(filter(None, (self.config.training.name, which, digest[:8])))
 
-    @property
-    def manifest(self) -> str:
-        """The training set's file."""
-        return f"{self.output}/training/{self.training_id}/manifest.star"
+    def training(self, which: str) -> Training:
+        """Return the settings of a training: those of the quick model, or of the others."""
+        settings = self.config.training
+        if which != "quick":
+            return settings
+        return settings.model_copy(
+            update={"pairs": settings.quick.pairs or settings.pairs, "steps": settings.quick.steps}
+        )
+
+    def training_of(self, model: str) -> Training:
+        """Return the settings of the training of a model."""
+        return self.training("quick" if model == self.model_id("quick") else "")
+
+    def training_shards(self, model: str) -> list[str]:
+        """Return the shards that the training set of a model is chosen from."""
+        chosen = self.models.set_of(model)
+        return list(chosen.shards) if chosen else []
+
+    def awaited_model(self) -> str | None:
+        """Return the model that is to be trained, but denoises nothing yet."""
+        ours = {self.model_id(), *(self.model_id(str(number)) for number in range(2, len(self.models.sets) + 2))}
+        in_force = {entry.model for entry in self.models.in_force}
+        for chosen in self.models.sets:
+            trained = Path(self.output, "models", chosen.model, WEIGHTS).is_file()
+            if chosen.model in ours - in_force and not trained:
+                return chosen.model
+        return None
+
+    def manifest(self, model: str) -> str:
+        """Return the training set's file."""
+        return f"{self.output}/training/{model}/manifest.star"
+
+    def weights(self, model: str) -> str:
+        """Return the weights of a model that is in force."""
+        folder = next(entry.folder for entry in reversed(self.models.in_force) if entry.model == model)
+        return f"{folder}/{WEIGHTS}"
+
+    def with_model(self) -> list[str]:
+        """Return the shards that there is a model for."""
+        return [shard for shard in self.shards() if self.models.model_of(shard)]
 
     @property
     def model(self) -> str:
-        """Folder of the model that denoises: the one given, or the one trained here."""
-        return self.config.denoising.model or f"{self.output}/models/{self.training_id}"
+        """Folder of the model that denoises new movies: the one given, or the last one trained here."""
+        latest = self.models.latest
+        return self.config.denoising.model or (latest.folder if latest else f"{self.output}/models/{self.model_id()}")
 
     @property
     def trains(self) -> bool:
-        """Whether this session trains its own model."""
+        """Whether this session trains its own models."""
         return self.config.denoising.model is None
 
     @property
     def is_trained(self) -> bool:
         """Whether the model is there."""
-        return Path(self.model, "model.safetensors").is_file()
-
-    def training_shards(self) -> list[str]:
-        """Return the shards that the training set is chosen from: the first ones, or those already frozen."""
-        manifest = Path(self.manifest)
-        if manifest.exists():
-            return read_star(manifest)["training_shards"]["cryopairShard"]
-        chosen: list[str] = []
-        pairs = 0
-        for shard in self.shards():
-            chosen.append(shard)
-            pairs += shard_length(Path(self.output), shard)
-            if pairs >= self.config.training.pairs:
-                break
-        return chosen
+        return Path(self.model, WEIGHTS).is_file()
 
     # -- stages ---------------------------------------------------------------------------------
 
@@ -221,30 +349,35 @@ class Session:
         """Whether particles are picked by templates."""
         return self.picks and self.config.picking.picker == "template"
 
-    @property
-    def templates(self) -> str:
-        """Folder of the templates; its name has a hash of all that decides which come out, as training sets have."""
+    def templates(self, model: str) -> str:
+        """Return the folder of the templates of a model's images; its name has a hash of all else that decides."""
         picking = self.config.picking
         decides: dict[str, object] = {
             "diameter": picking.diameter,
             "images": picking.images,
-            "model": self.model,
             "denoising": self.config.denoising.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("denoise", "templates")},
         }
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return f"{self.output}/templates/{self.config.training.name}-{digest[:8]}"
+        return f"{self.output}/templates/{model}/{digest[:8]}"
 
-    def template_shards(self) -> list[str]:
+    def template_shards(self, model: str) -> list[str]:
         """Return the shards that templates are made of: those of the training set, or those already used."""
-        made = Path(self.templates, "templates.star")
-        return read_star(made)["template_shards"]["cryopairShard"] if made.exists() else self.training_shards()
+        made = Path(self.templates(model), "templates.star")
+        if made.exists():
+            return read_star(made)["template_shards"]["cryopairShard"]
+        lengths = shard_lengths(Path(self.output))
+        return self.training_shards(model) or spread_shards(lengths, self.config.training.pairs)
+
+    def _model_of(self, shard: str) -> str:
+        entry = self.models.model_of(shard)
+        return entry.model if entry else ""
 
     def picking_inputs(self, shard: str) -> list[str]:
         """Return the files besides the micrographs that picking on a shard needs."""
         if self.given_coordinates:
             return [self.given_coordinates.list_of(shard)]
-        return [f"{self.templates}/templates.star"] if self.matches else []
+        return [f"{self.templates(self._model_of(shard))}/templates.star"] if self.matches else []
 
     @property
     def picking_environment(self) -> str:
@@ -254,15 +387,26 @@ class Session:
     # -- tables ---------------------------------------------------------------------------------
 
     def tables(self, stage: str, shards: list[str]) -> list[str]:
-        """Return the tables ``<output>/<stage>/<shard>.star`` of shards."""
-        return [f"{self.output}/{stage}/{shard}.star" for shard in shards]
+        """Return the tables of a stage, one a shard."""
+        return [str(stage_table(Path(self.output), self.models, stage, shard)) for shard in shards]
 
     def merged_inputs(self, shards: list[str]) -> list[str]:
         """Return all tables that the merge joins."""
         tables = self.tables("halves", shards) + self.tables("denoised", shards)
         tables += self.tables("coordinates", self.picked(shards)) if self.picks else []
         tables += self.tables("particles", self.picked(shards)) if self.extracts else []
-        return tables + [f"{self.output}/quality/{shard}.csv" for shard in shards]
+        return tables + self.tables("quality", shards)
+
+    def withdrawn(self) -> list[str]:
+        """Return the file of what is no longer listed in the source, if there is one."""
+        path = withdrawn_file(Path(self.output))
+        return [str(path)] if path.is_file() else []
+
+    def targets(self, shards: list[str]) -> list[str]:
+        """Return all that a pass is to make: everything for shards that there is a model for, half-sums of others."""
+        done = self.with_model()
+        halves = self.tables("halves", [shard for shard in shards if shard not in done])
+        return [*halves, *(self.merged_outputs() if done else []), *([f"{self.output}/report.html"] if done else [])]
 
     def merged_outputs(self) -> list[str]:
         """Return all tables that the merge writes."""
@@ -285,14 +429,13 @@ class Session:
         options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
         return [*options, "--dose-weighting" if self.config.halves.dose_weighting else "--no-dose-weighting"]
 
-    @property
-    def picking_options(self) -> list[str]:
-        """Options of ``cryopair pick``."""
+    def picking_options(self, shard: str) -> list[str]:
+        """Return the options of ``cryopair pick``."""
         names = ("picker", "images", "diameter", "diameter_max", "min_score")
         values: dict[str, object] = {name: getattr(self.config.picking, name) for name in names}
         if self.config.picking.picker == "topaz":
             values["detector"] = self.config.picking.detector
-        values["templates"] = self.templates if self.matches else None
+        values["templates"] = self.templates(self._model_of(shard)) if self.matches else None
         given = {name: value for name, value in values.items() if value is not None}
         return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 
@@ -302,7 +445,7 @@ class Session:
         if self.given_coordinates:
             source = self.given_coordinates.list_of(shard)
             return ["import-coordinates", "--from", source, *self.import_options, *limits]
-        return ["pick", *self.picking_options, *limits]
+        return ["pick", *self.picking_options(shard), *limits]
 
     @property
     def import_options(self) -> list[str]:
@@ -331,10 +474,9 @@ class Session:
         """Return the limits of a stage as options of its command."""
         return [part for name, value in self.limits(stage).items() for part in ("--limit", f"{name}={value:g}")]
 
-    @property
-    def measure_options(self) -> list[str]:
-        """Options of ``cryopair measure`` that name the training set, where the model is trained here."""
-        return ["--manifest", self.manifest] if self.trains else []
+    def measure_options(self, model: str) -> list[str]:
+        """Return the options of ``cryopair measure`` that name the training set, where the model is trained here."""
+        return ["--manifest", self.manifest(model)] if self.models.set_of(model) else []
 
     @property
     def extraction_options(self) -> str:

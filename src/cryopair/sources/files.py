@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadFileError, UsageError
@@ -43,10 +43,10 @@ def read_files(pattern: str, *, pixel_size: float | None) -> Micrographs:
     names = matching(pattern)
     if not names:
         raise BadFileError(pattern, "no file matches", expected="movies, halves or micrographs")
-    if Path(names[0]).suffix.lower() in MRC_SUFFIXES and read_mrc_info(names[0]).shape[0] == 1:
+    if Path(names[0]).suffix.lower() in MRC_SUFFIXES and read_mrc_info(first_readable(names)).shape[0] == 1:
         there = set(names)
         names = [name for name in names if not is_twin(name, there)]
-        micrographs = Micrographs(optics_of(names[0], pixel_size), _table(names))
+        micrographs = Micrographs(optics_of(first_readable(names), pixel_size), _table(names))
         motion = [str(PurePosixPath(name).with_suffix(".star")) for name in names]
         if Path(motion[0]).is_file():  # the folder of a job, without its list
             micrographs.table["rlnMicrographMetadata"] = motion
@@ -73,6 +73,17 @@ def matching(pattern: str) -> list[str]:
             "(ln -s) and give the path of the link."
         )
     return [str(PurePosixPath(name)) for name in names]
+
+
+def first_readable(names: Sequence[str]) -> str:
+    """Return the first of MRC files that is whole; others may be on their way. The first one if none is."""
+    for name in names:
+        try:
+            read_mrc_info(name)
+        except BadFileError:
+            continue
+        return name
+    return names[0]
 
 
 def is_twin(name: str, names: Collection[str]) -> bool:

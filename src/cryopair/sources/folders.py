@@ -27,6 +27,12 @@ def list_in(folder: Path) -> Path | None:
     return next((folder / name for name in LISTS if (folder / name).is_file()), None)
 
 
+def list_file(source: str | Path) -> Path | None:
+    """Return the file of a source that is a list, or a job with one; None for files that nobody listed."""
+    path = Path(source)
+    return list_in(path) if path.is_dir() else path if path.is_file() else None
+
+
 def pattern_in(folder: Path) -> str | None:
     """Return the pattern of the halves, movies or micrographs in a folder; of movies, those of the commonest kind."""
     escaped = glob.escape(str(folder))

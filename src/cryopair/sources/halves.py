@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import BadFileError
 from ..formats.star import Table
 from ..micrographs import FAILED_LABELS, Micrographs
-from .files import is_twin, matching, optics_of
+from .files import first_readable, is_twin, matching, optics_of
 
 _BRACES = re.compile(r"\{([^{},]*),([^{},]*)\}")
 _WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
@@ -106,7 +106,7 @@ def read_halves(pattern: HalfPattern, *, pixel_size: float | None, output: str) 
     table["rlnMicrographNameEven"], table["rlnMicrographNameOdd"] = even, odd
     waiting = [(half, "source", f"{half}: there is no {other}") for half, other in alone]
     failed = Table.from_rows([dict(zip(FAILED_LABELS, values, strict=True)) for values in waiting], FAILED_LABELS)
-    return Micrographs(optics_of(even[0], pixel_size), table, failed)
+    return Micrographs(optics_of(first_readable(even), pixel_size), table, failed)
 
 
 def sum_name(name: str, output: str) -> str:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
     [
         ({"picking": {"diametr": 150}}, r"unknown key 'picking\.diametr'\. Did you mean 'picking\.diameter'\?"),
         ({"sourc": "a.star"}, r"unknown key 'sourc'\. Did you mean 'source'\?"),
-        ({"shards": {"xyz": 1}}, r"unknown key 'shards\.xyz'\. Valid: size\."),
+        ({"shards": {"xyz": 1}}, r"unknown key 'shards\.xyz'\. Valid: max_wait, size\."),
         ({"training": {"steps": "many"}}, r"'training\.steps' is 'many': Input should be a valid integer"),
         ({"extraction": {"box": 127}}, r"'extraction\.box' is 127: 127 is odd; RELION's boxes are even"),
         ({"output": "../elsewhere"}, r"'output' is '\.\./elsewhere': the output folder must lie inside the project"),

@@ -1,4 +1,4 @@
-"""Shards joined: in order, each micrograph once, by the last shard that holds it."""
+"""Shards joined: sorted by name, each micrograph once, by the last shard that holds it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,10 @@ from cryopair.errors import CryopairError
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import FAILED_LABELS, Micrographs, write_micrographs
 from cryopair.session.merge import Shards, join_optics, merge_shards
+from cryopair.session.models import Models
 from cryopair.session.plan import shard_file
 
+MODEL = "v1-0123abcd"
 OPTICS = {"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [1.0]}
 
 
@@ -29,34 +31,37 @@ def write_shard(shard: str, *, done: dict[str, int], failed: tuple[str, ...] = (
     losses = Table.from_rows(
         [dict(zip(FAILED_LABELS, (n, "halves", "torn"), strict=True)) for n in lost], FAILED_LABELS
     )
-    for stage in ("halves", "denoised", "coordinates"):
+    for stage in ("halves", f"denoised/{MODEL}", "coordinates"):
         write_micrographs(Path("out") / stage / f"{shard}.star", Micrographs(optics, table, losses))
-    Path("out/quality").mkdir(exist_ok=True)
+    Path(f"out/quality/{MODEL}").mkdir(exist_ok=True, parents=True)
     for suffix in ("", "_rings"):
         lines = ["micrograph,snr_raw_db", *(f"{name},{shard}" for name in names)]
-        Path(f"out/quality/{shard}{suffix}.csv").write_text("\n".join(lines) + "\n")
+        Path(f"out/quality/{MODEL}/{shard}{suffix}.csv").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    models = Models()
+    models.put_in_force(MODEL, f"out/models/{MODEL}", "5 movies are there")
+    models.write(Path("out"))
 
 
 def stems(table: Table) -> list[str]:
     return [Path(name).stem for name in table["rlnMicrographName"]]
 
 
-def test_order_is_that_of_the_shards() -> None:
-    write_shard("000001", done={"b": 3, "a": 1})
-    write_shard("000002", done={"c": 2})
+def test_order_is_that_of_the_names_and_not_of_arrival() -> None:
+    write_shard("000001", done={"a10": 2, "b": 3})
+    write_shard("000002", done={"a2": 1})
     last = merge_shards(Path("out"), ["000001", "000002"], picked=True, extracted=False)
-    assert stems(last.table) == ["b", "a", "c"]
-    assert stems(read_star("out/halves.star")["micrographs"]) == ["b", "a", "c"]
+    assert stems(last.table) == ["a2", "a10", "b"]
+    assert stems(read_star("out/halves.star")["micrographs"]) == ["a2", "a10", "b"]
     assert len(read_star("out/failed.star")["failed"]) == 0
     assert len(Path("out/quality.csv").read_text().splitlines()) == 4
     seen = read_star("out/denoised_micrographs.star")["micrographs"]
-    assert seen["rlnMicrographName"][0] == "out/denoised/000001/b.mrc"
-    assert seen["cryopairMicrographNameRaw"][0] == "MotionCorr/job002/Movies/b.mrc"
+    assert seen["rlnMicrographName"][0] == "out/denoised/000002/a2.mrc"
+    assert seen["cryopairMicrographNameRaw"][0] == "MotionCorr/job002/Movies/a2.mrc"
 
 
 def test_a_replaced_movie_counts_in_its_last_shard_only() -> None:

@@ -14,7 +14,15 @@ from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import read_micrographs
 from cryopair.motion.model import Motion, write_motion
-from cryopair.session.plan import new_movies, plan, sealed_shards, shard_file
+from cryopair.session.plan import (
+    journal_file,
+    new_movies,
+    plan,
+    sealed_shards,
+    shard_file,
+    shard_lengths,
+    without_replaced,
+)
 from cryopair.sources import read_source
 
 SOURCE = "MotionCorr/job002/corrected_micrographs.star"
@@ -217,3 +225,17 @@ def test_another_pixel_size_is_refused_before_anything_is_sealed(halves: Callabl
         plan("MC", OUT, shard_size=2, pixel_size=2.0)
     assert sealed_shards(OUT) == ["000001"]
     assert plan("MC", OUT, shard_size=2, pixel_size=1.0).added == 1
+
+
+def test_no_two_shards_work_on_a_movie_that_was_replaced(project: Callable) -> None:
+    project(3)
+    plan(SOURCE, OUT, shard_size=2)
+    Path("Movies/m001.tiff").write_bytes(b"another exposure")
+    plan(SOURCE, OUT, shard_size=2)
+    left = {}
+    for shard in sealed_shards(OUT):
+        micrographs = read_micrographs(shard_file(OUT, shard))
+        current = without_replaced(micrographs, journal_file(OUT), shard=shard)
+        left[shard] = [Path(name).stem for name in current.table["rlnMicrographName"]]
+    assert left == {"000001": ["m000"], "000002": ["m002"], "000003": ["m001"]}
+    assert shard_lengths(OUT) == {"000001": 1, "000002": 1, "000003": 1}

@@ -18,6 +18,8 @@ def session(pixel_size: float | None) -> Session:
 
 def test_a_pixel_size_changed_after_micrographs_were_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("m").mkdir()
+    Path("m/model.safetensors").touch()
     write_mrc("mics/a.mrc", np.ones((4, 4)), pixel_size=0)
     session(1.06).plan()
     for same in (1.06, None):

@@ -7,22 +7,19 @@ was trained on, and new movies do not retrain it.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from ...errors import BadFileError, UsageError
 from ...formats.atomic import sealed_path
 from ...formats.mrc import read_mrc_info
 from ...formats.star import Table, read_star, require, write_star
-from ...micrographs import Micrographs, Row, stop_if_most_fail
+from ...micrographs import Micrographs, Row, natural_order, stop_if_most_fail
+from .choice import good_pairs, spread
 from .datasets import fair_shares, number_datasets
 
 BLOCK = "training_pairs"
-SHARDS_BLOCK = "training_shards"
 FEWEST_PAIRS = 4
 """Fewer pairs teach a network those micrographs, not the specimen."""
 VALIDATION_SHARE = 10
@@ -76,15 +73,18 @@ class TrainingPair:
 def freeze_training_set(
     halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0, projects: Sequence[Path] | None = None
 ) -> list[TrainingPair]:
-    """Choose training pairs, spread evenly over all micrographs, and hold out every tenth.
+    """Choose training pairs, spread evenly over the session and over defocus, and hold out every tenth.
+
+    Micrographs whose halves have hardly anything in common are left out. The choice depends on which micrographs
+    there are, on their names, and on the seed, but not on the order in which they came or on how they are grouped.
 
     Parameters
     ----------
     halves : sequence of Micrographs
-        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``, in the order of collection.
+        With ``rlnMicrographNameEven`` and ``rlnMicrographNameOdd``.
     max_pairs : int
-        Take no more than this many: one from each of as many equal stretches of the session. Several datasets
-        (what a project has at one pixel size) have equal shares of it.
+        Take no more than this many: one from each of as many equal stretches of the session, which is sorted by
+        name. Several datasets (what a project has at one pixel size) have equal shares of it.
     seed : int
         Of the choice within each stretch.
     projects : sequence of Path, optional
@@ -99,7 +99,7 @@ def freeze_training_set(
     BadFileError
         When a half is missing or the halves of a pair differ in size.
     """
-    sources = [(part, row) for part in halves for row in part.table.rows()]
+    sources = _sources(halves, projects or [Path()] * len(halves))
     lost = [reason for part in halves for reason in part.failed["cryopairReason"]]
     stop_if_most_fail("freeze", failed=len(lost), total=len(sources) + len(lost), last=lost[-1] if lost else "")
     if len(sources) < FEWEST_PAIRS:
@@ -109,20 +109,18 @@ def freeze_training_set(
         )
     if min(len(sources), max_pairs) < FEWEST_PAIRS:
         raise UsageError(f"max_pairs is {max_pairs}; at least {FEWEST_PAIRS} pairs are needed for training.")
-    project_of_part = projects or [Path()] * len(halves)
     datasets = number_datasets(
-        [project for project, part in zip(project_of_part, halves, strict=True) for _ in range(len(part.table))],
-        [part.pixel_size(row) for part, row in sources],
+        [project for project, _, _ in sources], [part.pixel_size(row) for _, part, row in sources]
     )
     members = [
-        [source for source, its in zip(sources, datasets, strict=True) if its == dataset]
+        good_pairs([(part, row) for (_, part, row), its in zip(sources, datasets, strict=True) if its == dataset])
         for dataset in sorted(set(datasets))
     ]
     shares = fair_shares([len(member) for member in members], max_pairs)
     chosen = [
         (dataset, *member[index])
         for dataset, (member, share) in enumerate(zip(members, shares, strict=True), start=1)
-        for index in _spread(len(member), share, seed)
+        for index in spread([row for _, row in member], share, seed)
     ]
     return [
         _pair(part, row, dataset=dataset, validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1)
@@ -130,7 +128,7 @@ def freeze_training_set(
     ]
 
 
-def write_manifest(path: str | Path, pairs: Sequence[TrainingPair], *, shards: Sequence[str] = ()) -> None:
+def write_manifest(path: str | Path, pairs: Sequence[TrainingPair]) -> None:
     """Write a training set to a STAR file, once.
 
     Parameters
@@ -139,8 +137,6 @@ def write_manifest(path: str | Path, pairs: Sequence[TrainingPair], *, shards: S
         Of the manifest.
     pairs : sequence of TrainingPair
         The training set.
-    shards : sequence of str
-        The shards that the pairs were chosen from, so that the choice is not asked for again.
 
     Raises
     ------
@@ -165,7 +161,7 @@ def write_manifest(path: str | Path, pairs: Sequence[TrainingPair], *, shards: S
     if len({pair.dataset for pair in pairs}) > 1:
         table[_DATASET] = [pair.dataset for pair in pairs]
     with sealed_path(path) as candidate:
-        write_star(candidate, {BLOCK: table, SHARDS_BLOCK: Table({"cryopairShard": shards})})
+        write_star(candidate, {BLOCK: table})
 
 
 def read_manifest(path: str | Path) -> list[TrainingPair]:
@@ -208,13 +204,14 @@ def file_hash(path: str | Path) -> str:
         raise BadFileError(path, "no such file") from None
 
 
-def _spread(count: int, wanted: int, seed: int) -> list[int]:
-    """Choose one index at random from each of `wanted` equal stretches of ``range(count)``; all if few."""
-    if count <= wanted:
-        return list(range(count))
-    edges = np.linspace(0, count, wanted + 1).astype(int)
-    generator = np.random.default_rng(seed)
-    return [int(generator.integers(low, high)) for low, high in itertools.pairwise(edges)]
+def _sources(halves: Sequence[Micrographs], projects: Sequence[Path]) -> list[tuple[Path, Micrographs, Row]]:
+    """Return all micrographs, project after project, sorted by name; of one that was replaced, the last."""
+    last = {
+        (projects.index(project), row["rlnMicrographName"]): (project, part, row)
+        for project, part in zip(projects, halves, strict=True)
+        for row in part.table.rows()
+    }
+    return [last[key] for key in sorted(last, key=lambda key: (key[0], natural_order(key[1])))]
 
 
 def _pair(halves: Micrographs, row: Row, *, dataset: int, validate: bool) -> TrainingPair:

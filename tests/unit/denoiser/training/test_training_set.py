@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cryopair.cli import main
@@ -17,15 +18,20 @@ from cryopair.denoiser.training.training_set import (
 )
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
-from cryopair.formats.star import Table, read_star
+from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, write_micrographs
 
 Make = Callable[..., Micrographs]
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory: pytest.TempPathFactory, make_pairs: Make) -> Micrographs:
+def many_files(tmp_path_factory: pytest.TempPathFactory, make_pairs: Make) -> Micrographs:
     return make_pairs(tmp_path_factory.mktemp("many"), 40, (8, 10))
+
+
+@pytest.fixture
+def many(many_files: Micrographs) -> Micrographs:
+    return Micrographs(many_files.optics, many_files.table.select(range(40)))
 
 
 @pytest.fixture
@@ -51,6 +57,38 @@ def test_the_seed_decides_and_nothing_else(many: Micrographs) -> None:
 def test_shards_are_one_session(many: Micrographs) -> None:
     parts = [Micrographs(many.optics, many.table.select(rows)) for rows in (range(7), range(7, 40))]
     assert freeze_training_set(parts, max_pairs=8) == freeze_training_set([many], max_pairs=8)
+
+
+def test_the_order_of_arrival_and_the_shards_do_not_matter(many: Micrographs) -> None:
+    rows = np.random.default_rng(0).permutation(40)
+    parts = [Micrographs(many.optics, many.table.select(part)) for part in (rows[:11], rows[11:12], rows[12:])]
+    assert freeze_training_set(parts, max_pairs=8) == freeze_training_set([many], max_pairs=8)
+
+
+def test_of_a_replaced_movie_the_last_is_taken(few: Micrographs) -> None:
+    again = Micrographs(few.optics, few.table.select([1]))
+    again.table["rlnMicrographNameEven"] = few.table["rlnMicrographNameEven"][3:]
+    chosen = freeze_training_set([few, again])
+    assert len(chosen) == 4
+    assert Path(chosen[1].even).name == "03_EVN.mrc"
+
+
+def test_defocus_is_spread_as_well(many: Micrographs) -> None:
+    """All stretches of the session, and at the same time all of the range of defocus."""
+    defocus = 5000 + 500.0 * np.random.default_rng(1).permutation(40)
+    many.table["rlnDefocusU"] = defocus
+    chosen = numbers(freeze_training_set([many], max_pairs=8))
+    assert [number // 5 for number in chosen] == list(range(8))
+    gaps = np.diff(np.sort([5000, *defocus[chosen], 24500]))
+    assert np.max(gaps) <= 6000
+    assert freeze_training_set([many], max_pairs=8) == freeze_training_set([many], max_pairs=8)
+
+
+def test_micrographs_with_little_in_both_halves_are_left_out(many: Micrographs) -> None:
+    correlation = np.full(40, 0.2)
+    correlation[[3, 17]] = 0.05, -0.1
+    many.table["cryopairCorrelationEvenOdd"] = correlation
+    assert set(range(40)) - set(numbers(freeze_training_set([many], max_pairs=40))) == {3, 17}
 
 
 @pytest.mark.parametrize(("pairs", "held_out"), [(4, 1), (13, 1), (14, 2), (40, 4)])
@@ -125,7 +163,6 @@ def test_projects_that_were_made_alike_are_told_apart(
     assert [pair.shape for pair in pairs] == [(8, 10)] * 4 + [(9, 10)] * 4
     assert (pairs[0].even, pairs[4].even) == ("cryopair/halves/00_EVN.mrc", "../b/cryopair/halves/00_EVN.mrc")
     assert pairs[4].micrograph == "../b/MotionCorr/job002/Movies/00.mrc"
-    assert read_star("manifest.star")["training_shards"]["cryopairShard"] == ["halves", "halves"]
 
 
 def test_sets_of_one_dataset_look_as_they_always_did(tmp_path: Path, few: Micrographs) -> None:
@@ -156,19 +193,19 @@ def test_halves_of_different_sizes_are_refused(few: Micrographs) -> None:
 
 def test_manifests_come_back(tmp_path: Path, few: Micrographs) -> None:
     pairs = freeze_training_set([few])
-    write_manifest(tmp_path / "manifest.star", pairs, shards=["000001"])
+    write_manifest(tmp_path / "manifest.star", pairs)
     assert read_manifest(tmp_path / "manifest.star") == pairs
 
 
 def test_manifests_are_sealed(tmp_path: Path, few: Micrographs) -> None:
     path = tmp_path / "manifest.star"
     pairs = freeze_training_set([few])
-    write_manifest(path, pairs, shards=["000001"])
+    write_manifest(path, pairs)
     before = path.read_bytes(), path.stat().st_mtime_ns
-    write_manifest(path, pairs, shards=["000001"])
-    for other in ({"pairs": pairs[1:], "shards": ["000001"]}, {"pairs": pairs, "shards": ["000001", "000002"]}):
+    write_manifest(path, pairs)
+    for other in (pairs[1:], pairs[::-1]):
         with pytest.raises(UsageError, match=r"manifest\.star: exists with other content, and is never overwritten"):
-            write_manifest(path, **other)
+            write_manifest(path, other)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["manifest.star"]
 
