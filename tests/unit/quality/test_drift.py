@@ -94,11 +94,15 @@ def write_shard(output: Path, shard: str, *, role: str, snr: float = -10.0, low_
     write_star(output / f"halves/{shard}.star", {"micrographs": table})
 
 
+def tables(output: Path, shards: int) -> dict[str, Path]:
+    return {f"{shard:06d}": output / f"quality/{shard:06d}.csv" for shard in range(1, shards + 1)}
+
+
 def test_a_session_is_compared_with_its_training_set(tmp_path: Path) -> None:
     write_shard(tmp_path, "000001", role="train")
     write_shard(tmp_path, "000002", role="none")
     write_shard(tmp_path, "000003", role="none", snr=-16)
-    shards = ["000001", "000002", "000003", "000004"]  # the last one has not been measured
+    shards = tables(tmp_path, 4)  # the last one has not been measured
     drifts = session_drift(tmp_path, shards)
     assert [drift.alarm for drift in drifts] == [False, False, True]
     assert {drift.reference for drift in drifts} == {10}
@@ -113,7 +117,7 @@ def test_a_session_is_compared_with_its_training_set(tmp_path: Path) -> None:
 def test_a_change_of_the_noise_spectrum_is_told(tmp_path: Path) -> None:
     write_shard(tmp_path, "000001", role="validation")
     write_shard(tmp_path, "000002", role="none", low_pass=0.5)
-    drift = session_drift(tmp_path, ["000001", "000002"])[1]
+    drift = session_drift(tmp_path, tables(tmp_path, 2))[1]
     assert drift.alarm
     assert "noise" in drift.reason
 
@@ -121,13 +125,13 @@ def test_a_change_of_the_noise_spectrum_is_told(tmp_path: Path) -> None:
 def test_a_model_from_elsewhere_is_compared_with_the_first_micrographs(tmp_path: Path) -> None:
     for shard in range(1, 6):
         write_shard(tmp_path, f"{shard:06d}", role="none", snr=-10 if shard < 5 else -17)
-    drifts = session_drift(tmp_path, [f"{shard:06d}" for shard in range(1, 6)])
+    drifts = session_drift(tmp_path, tables(tmp_path, 5))
     assert [drift.alarm for drift in drifts] == [False] * 4 + [True]
     assert drifts[0].reference == 40
 
 
 def test_nothing_measured_is_no_drift(tmp_path: Path) -> None:
-    assert session_drift(tmp_path, ["000001"]) == []
-    assert drift_alarm(tmp_path, ["000001"]) == ""
+    assert session_drift(tmp_path, tables(tmp_path, 1)) == []
+    assert drift_alarm(tmp_path, tables(tmp_path, 1)) == ""
     assert format_drift([]).startswith("shard,")
     assert math.isnan(compare("s", [], []).change)

@@ -117,10 +117,11 @@ def test_a_session_goes_as_far_as_there_are_coordinates() -> None:
     session = Session(parse_config(values | {"imported": imported}))
     assert (session.picks, session.extracts, session.picked(SHARDS)) == (True, True, ["000002"])
     assert session.merge_options(SHARDS) == "--picked --extracted --waiting 000001"
+    session.models.put_in_force("m-0123abcd", "m", "given")
     inputs = session.merged_inputs(SHARDS)
     assert "out/particles/000002.star" in inputs
     assert "out/particles/000001.star" not in inputs
-    assert "out/denoised/000001.star" in inputs
+    assert "out/denoised/m-0123abcd/000001.star" in inputs
     assert session.picking_inputs("000002") == ["out/plan/coordinates/000002.star"]
     assert " ".join(session.picking_command("000002")) == (
         "import-coordinates --from out/plan/coordinates/000002.star --binning 3.7 --min-score -2.5 "
