@@ -99,9 +99,8 @@ def _bundle(random: np.random.Generator) -> npt.NDArray[np.float64]:
                 around = _NUCLEOTIDE[:, 0] * np.stack([np.cos(angle), np.sin(angle)])
                 helices.append(np.stack([*around, along], axis=-1) + axis)
     tilt = math.degrees(math.acos(random.uniform(-1, 1)))
-    turned: npt.NDArray[np.float64] = (
-        np.concatenate(helices) @ rotation_matrix(*random.uniform(-180, 180, 1), tilt, 0).T
-    )
+    rotation = rotation_matrix(random.uniform(-180, 180), tilt, 0.0)
+    turned: npt.NDArray[np.float64] = np.concatenate(helices) @ rotation.T
     return turned
 
 
