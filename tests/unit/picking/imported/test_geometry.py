@@ -21,7 +21,7 @@ def back(picked_on: PickedOn, found: Places) -> list[tuple[float, float]]:
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(
     binning=st.sampled_from([1.0, 2.0, 3.7]) | st.floats(0.3, 12),
     x=st.floats(0, SHAPE[1] - 1),

@@ -21,6 +21,7 @@ from cryopair.picking.imported.stage import import_coordinates
 
 SHAPE, PIXEL_SIZE, DIAMETER = (520, 600), 1.35, 24.0
 NAMES = ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job002/Movies/b.mrc"]
+DENOISED = [f"cryopair/denoised/Movies/{Path(name).name}" for name in NAMES]
 Floats = npt.NDArray[np.float64]
 
 
@@ -35,20 +36,28 @@ def truth() -> list[Floats]:
     return places
 
 
-@pytest.fixture
-def micrographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: list[Floats]) -> Micrographs:
-    """A project with two raw micrographs, and denoised ones with dark particles."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, truth: list[Floats]) -> Path:
+    """Two raw micrographs, and denoised ones with dark particles."""
+    folder = tmp_path_factory.mktemp("files")
     rng = np.random.default_rng(6)
-    denoised = [f"cryopair/denoised/Movies/{Path(name).name}" for name in NAMES]
-    for name, seen, places in zip(NAMES, denoised, truth, strict=True):
+    for name, seen, places in zip(NAMES, DENOISED, truth, strict=True):
         image = np.zeros(SHAPE)
         image[places[:, 1].astype(int), places[:, 0].astype(int)] = -1
         image = gaussian_filter(image, DIAMETER / 4) * 400 + gaussian_filter(rng.normal(size=SHAPE), 2) * 2
-        write_mrc(seen, image.astype(np.float32), pixel_size=PIXEL_SIZE)
-        write_mrc(name, (image + rng.normal(0, 9, SHAPE)).astype(np.float32), pixel_size=PIXEL_SIZE)
+        write_mrc(folder / seen, image.astype(np.float32), pixel_size=PIXEL_SIZE)
+        write_mrc(folder / name, (image + rng.normal(0, 9, SHAPE)).astype(np.float32), pixel_size=PIXEL_SIZE)
+    return folder
+
+
+@pytest.fixture
+def micrographs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Path) -> Micrographs:
+    """A project with those micrographs, which no test changes."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("MotionCorr", "cryopair"):
+        Path(folder).symlink_to(files / folder)
     optics = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [PIXEL_SIZE]})
-    table = {"rlnMicrographName": NAMES, "rlnOpticsGroup": [1, 1], "rlnMicrographNameDenoised": denoised}
+    table = {"rlnMicrographName": NAMES, "rlnOpticsGroup": [1, 1], "rlnMicrographNameDenoised": DENOISED}
     return Micrographs(optics, Table(table))
 
 
