@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+from cryopair.session.leftovers import processes_of
 from cryopair.simulate.project import simulate_project
 
 SOURCE = "CtfFind/job003/micrographs_ctf.star"
@@ -47,12 +49,15 @@ class Project:
         process = subprocess.Popen(
             command, cwd=self.folder, env=self._environment(), start_new_session=True, stdout=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not list(self.output.glob(when)):
             assert process.poll() is None, f"the run ended before {when} was there"
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
+        token = (self.output / "plan" / "run.lock").read_text()
+        for pid in (process.pid, *processes_of(token)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -260,6 +260,7 @@ class Watcher:
                     self._fail("; ".join(running.complaints()), self._passes)
                     return
             self._status.look(self._output)
+            self._warn_of_drift()
         except OSError as error:
             self._fail(f"a pass could not run: {error}", self._passes)
             return
@@ -271,6 +272,12 @@ class Watcher:
         snr = self._status.snr_denoised_db
         quality = f", SNR {snr:.1f} dB in shard {self._status.shard}" if snr is not None else ""
         self._display.say(f"pass done: {self._status.done} micrographs denoised, {self._status.failed} failed{quality}")
+
+    def _warn_of_drift(self) -> None:
+        drift = self._session.drift()
+        if drift and drift != self._status.drift:
+            self._display.say(f"DRIFT: {drift}")
+        self._status.drift = drift
 
     def _follow(self, running: Running) -> None:
         for job in running.events.update():

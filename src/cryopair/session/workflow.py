@@ -18,6 +18,7 @@ from ..errors import CryopairError, UsageError
 from ..formats.star import read_star
 from ..micrographs import Micrographs, read_list
 from ..sources import Kind, kind_of, read_source
+from .alarm import drift_alarm
 from .arrivals import Patience
 from .coordinates import GivenCoordinates
 from .models import Models, stage_table
@@ -229,11 +230,8 @@ class Session:
 
     def drift(self) -> str:
         """Say how the last shards differ from what the model in force was trained on; empty if they do not."""
-        from ..quality.drift import drift_alarm
-
         latest = self.models.latest
-        shards = [shard for shard in self.shards() if latest and self._model_of(shard) == latest.model]
-        return drift_alarm(Path(self.output), {shard: Path(self.tables("quality", [shard])[0]) for shard in shards})
+        return drift_alarm(Path(self.output), since=latest.first_shard) if latest else ""
 
     def model_id(self, which: str = "") -> str:
         """Return the name of a training set and its model, with a hash of all that decides which model comes out.
