@@ -91,7 +91,7 @@ class Watcher:
         self._status = Status(
             source=self._session.config.source, host=os.uname().nodename, pid=os.getpid(), started=now
         )
-        self._passes, self._trainings = Trouble(interval), Trouble(interval)
+        self._looks, self._passes, self._trainings = Trouble(interval), Trouble(interval), Trouble(interval)
         self._trainer: Running | None = None
         self._token = ""
         self._finished: object = None  # what the last pass that went well started from
@@ -135,9 +135,12 @@ class Watcher:
         last_tries = 0
         while True:
             self._look()
-            if self._is_due():
-                self._pass()
-            self._train_beside()
+            try:
+                if self._is_due():
+                    self._pass()
+                self._train_beside()
+            except OSError as error:  # such as a mount that is lost
+                self._fail(f"cannot work: {error}", self._passes)
             if self._is_idle():
                 self._end()
                 last_tries += 1
@@ -149,7 +152,7 @@ class Watcher:
 
     def _work_once(self) -> int:
         self._look()
-        while not self._passes.times and not self._trainings.times:
+        while not self._in_trouble:
             if self._is_due():
                 self._pass()
             self._train_beside()
@@ -159,14 +162,18 @@ class Watcher:
                 self._wait()
                 self._train_beside()
             self._look()
-        return 1 if self._passes.times or self._trainings.times else self._code()
+        return 1 if self._in_trouble else self._code()
+
+    @property
+    def _in_trouble(self) -> bool:
+        return any(trouble.times for trouble in (self._looks, self._passes, self._trainings))
 
     def _code(self) -> int:
         return SOME_FAILED if self._status.failed else 0
 
     def _wait(self) -> None:
         """Wait for the next look, and keep the display up to date."""
-        self._status.state = "failing" if self._passes.times else "waiting"
+        self._status.state = "failing" if self._in_trouble else "waiting"
         while time.time() < self._look_at:
             self._tell()
             time.sleep(_POLL_SECONDS)
@@ -182,13 +189,16 @@ class Watcher:
             self._session = Session(load_config(self._config_path))
             taken = self._session.plan(patience=patience, look_again=again, decide=decide)
             self._session.check_source()
+            self._count(taken)
         except _PROBLEMS as error:
-            self._fail(f"cannot look for movies: {error}", self._passes)
-            taken = None
+            self._fail(f"cannot look for movies: {error}", self._looks)
+            self._look_at = self._looks.next_try
+            return
         if again:
             self._look_again_at = time.time() + _LOOKING_SHARE * (time.time() - begun)
-        if taken:
-            self._count(taken)
+        if self._looks.times:
+            self._looks.over()
+            self._status.problem = ""
         self._look_at = time.time() + self._interval
 
     def _count(self, taken: Plan) -> None:
@@ -227,7 +237,7 @@ class Watcher:
         return self._finished != self._situation()
 
     def _is_idle(self) -> bool:
-        if self._until_idle is None or self._trainer or time.time() < self._passes.next_try:
+        if self._until_idle is None or self._trainer or self._looks.times or time.time() < self._passes.next_try:
             return False
         return time.time() - self._last_arrival >= 60 * self._until_idle
 
@@ -238,10 +248,10 @@ class Watcher:
             self._session = Session(load_config(self._config_path))
             taken = self._session.plan()
             self._session.check_source()
+            self._count(taken)
         except _PROBLEMS as error:
             self._fail(f"cannot finish: {error}", self._passes)
             return
-        self._count(taken)
         if self._session.shards():
             self._pass()
 
@@ -261,7 +271,7 @@ class Watcher:
                     return
             self._status.look(self._output)
             self._warn_of_drift()
-        except OSError as error:
+        except _PROBLEMS as error:
             self._fail(f"a pass could not run: {error}", self._passes)
             return
         finally:
@@ -296,7 +306,10 @@ class Watcher:
                 self._trainings.over()
             self._trainer, self._status.training, self._look_at = None, "", 0.0
         model = self._session.awaited_model()
-        if model is None or self._trainer or self._undone() or time.time() < self._trainings.next_try:
+        if model is None or self._trainer or time.time() < self._trainings.next_try:
+            return
+        halves = self._session.tables("halves", self._session.training_shards(model))
+        if not all(Path(table).is_file() for table in halves):
             return
         self._display.say(f"training model {model} beside the passes")
         weights = f"{self._output}/models/{model}/{WEIGHTS}"
