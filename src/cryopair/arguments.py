@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from . import __version__
+from .commands.annotated import add_measure_picks_options
 from .commands.coordinates import add_export_options, add_import_options
+from .commands.dose_curve import add_dose_curve_options
 from .commands.limits import add_limits
 from .commands.particles import add_check_options
 from .commands.picking import add_pick_options, add_templates_options, add_train_topaz_options
@@ -226,6 +228,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--extracted", action="store_true", help="the session extracts particles")
     add_limits(sub)
+
+    sub = add("measure-picks", "measure raw and denoised micrographs at picks and beside them")
+    add_measure_picks_options(sub)
+
+    sub = add("dose-curve", "denoise and pick movies summed to part of their dose: how much is needed")
+    add_dose_curve_options(sub)
+    _model(sub)
+    _device(sub)
 
     sub = add("import-model", "turn a denoiser that Topaz trained into a model, without running anything in its file")
     sub.add_argument(

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .arguments import make_parser
+from .commands.annotated import measure_picks
 from .commands.coordinates import export_coordinates, import_coordinates
+from .commands.dose_curve import dose_curve
 from .commands.limits import within_limits
 from .commands.particles import check
 from .commands.picking import pick, templates, train_topaz
@@ -410,6 +412,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "denoise": denoise,
     "measure": measure,
+    "measure-picks": measure_picks,
+    "dose-curve": dose_curve,
     "import-model": import_model,
     "templates": templates,
     "train-topaz": train_topaz,

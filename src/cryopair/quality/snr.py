@@ -9,6 +9,11 @@ import numpy as np
 
 from .spectra import Ring, Spectra
 
+MUCH_LOST, MUCH_INVENTED = 0.5, 0.25
+"""Shares of the signal power that may be lost (a good guess is cautious) and invented before images mislead."""
+CAMERA_PATTERN = 0.02
+"""Correlation of the raw halves near Nyquist above which the camera's pattern is in both."""
+
 _BAND = 2000
 """Fourier coefficients in a band at least: enough to tell a signal of 1/20 of the noise."""
 _SIGNIFICANT = 3.0  # standard deviations of a band's signal power above 0
@@ -76,6 +81,21 @@ class Quality:
     def invented_db(self) -> float:
         """What was made up over signal in dB."""
         return decibels(self.invented_power, self.signal_power)
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What is wrong with the denoised micrograph or its halves, in words; empty if nothing is known to be.
+
+        ``blurred``: more than `MUCH_LOST` of the signal was taken away. ``invented``: what was made up has more than
+        `MUCH_INVENTED` of the signal's power. ``camera pattern``: the halves share what is no signal, and all figures
+        flatter the denoiser.
+        """
+        found = {
+            "blurred": self.lost_power > MUCH_LOST * self.signal_power,
+            "invented": self.invented_power > MUCH_INVENTED * self.signal_power,
+            "camera pattern": self.corr_near_nyquist > CAMERA_PATTERN,
+        }
+        return tuple(name for name, present in found.items() if present)
 
 
 def summarise(spectra: Spectra) -> Quality:

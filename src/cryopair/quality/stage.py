@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from ..denoiser.model import Ensemble, Model
-from ..denoiser.normalise import Normalisation
 from ..denoiser.sampling import resampled_shape
 from ..denoiser.training.training_set import TrainingPair
 from ..formats.atomic import write_text
@@ -22,7 +21,7 @@ from .patterns import grid_peak_db, seam
 from .snr import Quality, summarise
 from .spectra import Spectra, measure_spectra
 from .tables import format_table
-from .windows import Halves, Image, central, denoised_window, normalised_window, read_halves
+from .windows import Halves, central, mean_halves, read_halves, windows_of
 
 _POWERS = ("signal", "noise", "residual_noise", "bias", "lost", "invented", "excess_error")
 
@@ -72,9 +71,9 @@ def measure_micrographs(
 
     def work(row: Row) -> Mapping[str, object]:
         name, pixel_size = row["rlnMicrographName"], micrographs.pixel_size(row)
-        raw, members = _windows(row, model, pixel_size=pixel_size, device=device)
-        denoised = _mean([even for even, _ in members]), _mean([odd for _, odd in members])
-        spectra = measure_spectra(raw, denoised, pixel_size=pixel_size)
+        paths = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
+        raw, members = windows_of(read_halves(*paths), paths, model, pixel_size=pixel_size, device=device)
+        spectra = measure_spectra(raw, mean_halves(members), pixel_size=pixel_size)
         quality = summarise(spectra)
         row_of_figures = {"micrograph": name, "used_for_training": roles.get(name, "none"), **_figures(quality)}
         if len(members) > 1:
@@ -106,20 +105,6 @@ def disagreement_power(members: Sequence[Halves]) -> float:
     return float(np.mean([np.var(halves, axis=0, ddof=1).mean() for halves in zip(*members, strict=True)]))
 
 
-def _windows(
-    row: Row, model: Model | Ensemble, *, pixel_size: float, device: torch.device | str
-) -> tuple[Halves, list[Halves]]:
-    """Return the central windows of the halves, raw and as each model denoises them, in units of the noise."""
-    even, odd = row["rlnMicrographNameEven"], row["rlnMicrographNameOdd"]
-    raw: list[Image] = []
-    denoised: list[list[Image]] = []
-    for image, path in zip(read_halves(even, odd), (even, odd), strict=True):
-        levels, window = Normalisation.of(image, name=path), central(image.shape)
-        raw.append(normalised_window(image, levels, window))
-        denoised.append(denoised_window(image, model, levels, window, pixel_size=pixel_size, device=device))
-    return (raw[0], raw[1]), list(zip(*denoised, strict=True))
-
-
 def _patterns(row: Row, model: Model | Ensemble, *, pixel_size: float) -> dict[str, object]:
     """Look for traces of the network's grid and of tiles in the denoised image, where there is one."""
     if "rlnMicrographNameDenoised" not in row:
@@ -141,10 +126,6 @@ def _grid_period(shape: tuple[int, ...], model: Model, *, pixel_size: float) -> 
     return model.network.grid * height / working[0], model.network.grid * width / working[1]
 
 
-def _mean(images: Sequence[Image]) -> Image:
-    return images[0] if len(images) == 1 else np.mean(images, axis=0)
-
-
 def _best_filters(raw: Halves, *, pixel_size: float) -> Iterable[dict[str, object]]:
     """Measure simple filters; of each kind, give the figures of the one with the highest SNR."""
     best: dict[str, tuple[str, Quality]] = {}
@@ -163,6 +144,7 @@ def _figures(quality: Quality) -> dict[str, object]:
     return {
         "snr_raw_db": quality.snr_raw_db,
         "snr_denoised_db": quality.snr_denoised_db,
+        "concerns": "; ".join(quality.concerns),
         "bias_db": quality.bias_db,
         "lost_db": quality.lost_db,
         "invented_db": quality.invented_db,

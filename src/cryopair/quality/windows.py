@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,52 @@ def read_halves(even: str | Path, odd: str | Path) -> Halves:
     if images[0].shape != images[1].shape:
         raise BadFileError(odd, f"has shape {images[1].shape}", expected=f"{images[0].shape}, as {even} has")
     return images
+
+
+def windows_of(
+    halves: Halves,
+    names: tuple[str, str],
+    model: Model | Ensemble,
+    *,
+    pixel_size: float,
+    device: torch.device | str = "cpu",
+) -> tuple[Halves, list[Halves]]:
+    """Return the central windows of both halves, raw and as each member of a model denoises them.
+
+    Parameters
+    ----------
+    halves : tuple of numpy.ndarray
+        Even and odd, shape ``(height, width)``.
+    names : tuple of str
+        What to call them in an error.
+    model : Model or Ensemble
+        Its networks are moved to `device`.
+    pixel_size : float
+        In Å/px.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Even and odd raw window, without background and in units of the noise of the half.
+    list of tuple of numpy.ndarray
+        Even and odd denoised window of each member, in the same units.
+    """
+    raw: list[Image] = []
+    denoised: list[list[Image]] = []
+    for image, name in zip(halves, names, strict=True):
+        levels, window = Normalisation.of(image, name=name), central(image.shape)
+        raw.append(normalised_window(image, levels, window))
+        denoised.append(denoised_window(image, model, levels, window, pixel_size=pixel_size, device=device))
+    return (raw[0], raw[1]), list(zip(*denoised, strict=True))
+
+
+def mean_halves(members: Sequence[Halves]) -> Halves:
+    """Average what several models made of the halves."""
+    if len(members) == 1:
+        return members[0]
+    return np.mean([even for even, _ in members], axis=0), np.mean([odd for _, odd in members], axis=0)
 
 
 def normalised_window(image: npt.NDArray, levels: Normalisation, window: Window) -> Image:

@@ -11,7 +11,7 @@ VERSIONS = {
     "freeze": 3,
     "train": 3,
     "denoise": 2,
-    "measure": 3,
+    "measure": 4,
     "templates": 1,
     "pick": 3,
     "handoff": 2,

@@ -21,7 +21,15 @@ from cryopair.quality.windows import central, denoised_window
 
 UNITS = ("_db", "_std2", "_std", "_per_A")
 UNITLESS = (
-    *("micrograph", "used_for_training", "seam_at", "corr_even_odd", "corr_even_odd_denoised", "corr_near_nyquist"),
+    *(
+        "micrograph",
+        "used_for_training",
+        "concerns",
+        "seam_at",
+        "corr_even_odd",
+        "corr_even_odd_denoised",
+        "corr_near_nyquist",
+    ),
     *("coefficients", "frc_raw", "frc_denoised", "frc_denoised_raw"),
 )
 
