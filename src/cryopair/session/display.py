@@ -58,9 +58,7 @@ class Display:
 
 def panel(status: Status) -> Panel:
     """Return a status as a panel."""
-    text = Text("\n", no_wrap=True, overflow="ellipsis").join(
-        Text(line, style="bold red" if line.startswith(_LOUD) else "") for line in status.lines()
-    )
+    text = Text("\n").join(Text(line, style="bold red" if line.startswith(_LOUD) else "") for line in status.lines())
     title = f"cryopair watch: {status.source}"
     since = f"{status.state}; watching for {duration(time.time() - status.started)}; Ctrl-C stops"
     return Panel(text, title=title, subtitle=since, border_style="red" if status.problem else "green", padding=(0, 1))
