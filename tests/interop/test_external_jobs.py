@@ -102,14 +102,14 @@ def test_the_session_is_a_job_of_the_pipeline(pipeline: Pipeline) -> None:
     job = Path("External/job003")
     assert pipeline.status(job) == SUCCEEDED, pipeline.said(job)
     assert exit_files(pipeline.root / job) == {SUCCESS}
-    made = {"denoised_micrographs.star": 1, "coordinates/coords_suffix_log.star": 2, "particles.star": 3}
+    made = {"denoised_micrographs.star": 1, "coordinates/coords_suffix_blob.star": 2, "particles.star": 3}
     assert made.items() <= {k.removeprefix(f"{job}/"): v for k, v in pipeline.nodes().items()}.items()
     assert pipeline.edges() >= {(MICROGRAPHS, f"{job}/"), *((f"{job}/", f"{job}/{name}") for name in made)}
     assert (pipeline.root / job / "report.html").is_file()
 
 
 def test_relion_extracts_from_our_coordinates_what_we_cut(pipeline: Pipeline) -> None:
-    coordinates = "External/job003/coordinates/coords_suffix_log.star"
+    coordinates = "External/job003/coordinates/coords_suffix_blob.star"
     sizes = {"extract_size": 96, "do_rescale": "Yes", "rescale": 48, "bg_diameter": -1}
     grey = {"do_norm": "Yes", "do_invert": "Yes", "nr_mpi": 1}
     job = pipeline.run("Extract", {"star_mics": MICROGRAPHS, "coords_suffix": coordinates, **sizes, **grey})
@@ -119,7 +119,7 @@ def test_relion_extracts_from_our_coordinates_what_we_cut(pipeline: Pipeline) ->
 
 
 def test_our_extraction_is_a_job_of_its_own(pipeline: Pipeline) -> None:
-    coordinates = "External/job003/coordinates/coords_suffix_log.star"
+    coordinates = "External/job003/coordinates/coords_suffix_blob.star"
     fields = {"fn_exe": "./relion_cryopair_extract", "in_mic": MICROGRAPHS, "in_coords": coordinates, "nr_threads": 2}
     job = pipeline.run("External", fields | numbered({"box": 96, "rescale": 48, "float16": "no"}))
     assert pipeline.status(job) == SUCCEEDED, pipeline.said(job)

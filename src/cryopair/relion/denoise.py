@@ -9,7 +9,8 @@ from pathlib import Path
 from ..config import Config, load_config
 from ..errors import CryopairError, UsageError
 from ..session.init import initialise
-from ..session.passes import SOME_FAILED
+from ..session.passes import SOME_FAILED, WAITING
+from ..session.workflow import Session
 from .entry import run_job
 from .job import COORDINATES, MICROGRAPHS, PARTICLES, ExternalJob, NodeKind
 
@@ -33,7 +34,7 @@ or CtfFind job (or the movies of an Import job, to align them here). Parameters,
   model      folder of an existing model (default: train one on these micrographs)
   steps      training steps
 
-and every key of config/config.yaml, such as picking.method or training.pixel_size. Run the job again (Continue)
+and every key of config/config.yaml, such as picking.picker or training.pixel_size. Run the job again (Continue)
 when new micrographs have come in: only these are processed."""
 
 
@@ -52,7 +53,7 @@ def denoise(job: ExternalJob) -> list[tuple[Path, NodeKind]]:
     """
     config = write_config(job)
     code = job.cryopair("run", "--config", job.folder / "config.yaml", "--cores", job.threads)
-    if code not in (0, SOME_FAILED):
+    if code not in (0, SOME_FAILED, WAITING):
         raise CryopairError(f"the run failed (see above, and {job.folder}/logs).")
     return nodes_of(job, config)
 
@@ -85,12 +86,13 @@ def write_config(job: ExternalJob) -> Config:
 def nodes_of(job: ExternalJob, config: Config) -> list[tuple[Path, NodeKind]]:
     """Return the nodes that a pass with these settings has made."""
     nodes = [(job.folder / "denoised_micrographs.star", MICROGRAPHS)]
-    if config.picking.diameter is not None:
+    session = Session(config)
+    if session.picks:
         for_relion_3 = sorted((job.folder / "coordinates").glob("coords_suffix_*.star"))
         nodes += [(path, COORDINATES) for path in (for_relion_3 if job.of_relion_3 else [])]
         nodes += [] if job.of_relion_3 else [(job.folder / "coordinates.star", COORDINATES)]
-        if config.extraction.box is not None:
-            nodes.append((job.folder / "particles.star", PARTICLES))
+    if session.extracts:
+        nodes.append((job.folder / "particles.star", PARTICLES))
     return [(path, kind) for path, kind in nodes if path.is_file()]
 
 
