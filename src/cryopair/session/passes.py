@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from .progress import follow
 from .running import Running
 from .workflow import PLANNED, Session
 
+_TRIES = 5
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SOME_FAILED = 3
@@ -135,10 +137,15 @@ def alone(output: Path) -> Iterator[str]:
     path = output / "plan" / "run.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another cryopair run is at work in {output}. Wait for it, or stop it.") from None
+        for remaining in reversed(range(_TRIES)):  # `cryopair status` holds it for a moment
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not remaining:
+                    message = f"another cryopair run is at work in {output}. Wait for it, or stop it."
+                    raise UsageError(message) from None
+                time.sleep(0.1)
         stream.seek(0)
         before = stream.read().strip()
         if before:
