@@ -65,8 +65,8 @@ class Ready:
         """
         apart, margin = _APART * self.width, round(self.width / 2)
         peaks, decoys = (find_peaks(map_, apart=apart, margin=margin) for map_ in (response, inverse))
-        dirty = self._contaminated(peaks.where(peaks.height >= _limit(peaks, decoys)))
-        peaks, decoys = (some.where(~dirty[some.row, some.column]) for some in (peaks, decoys))
+        dark, near = self._contaminated(peaks.where(peaks.height >= _limit(peaks, decoys)))
+        peaks, decoys = peaks.where(~dark[peaks.row, peaks.column]), decoys.where(~near[decoys.row, decoys.column])
         return peaks.where(peaks.height >= _limit(peaks, decoys))
 
     def picks(self, response: Floats, peaks: Peaks, score: Floats) -> Picks:
@@ -76,18 +76,20 @@ class Ready:
         y, x = (at[best_first] * self.binning + centre for at in refined(response, peaks))
         return Picks(x, y, score[best_first])
 
-    def _contaminated(self, particles: Peaks) -> npt.NDArray[np.bool_]:
-        """Return where the image, blurred until particles are faint, is far darker or brighter than usual.
+    def _contaminated(self, particles: Peaks) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Return where the image, blurred until particles are faint, is far darker than usual, and what lies near that.
 
-        That is contamination with its bright fringes, or the edge of the carbon, and half a particle around. Where
-        particles are few, each of them is darker than the rest of the image, so that contamination must also stand out
-        more than a typical particle.
+        Contamination is such, and the edge of the carbon. Near are its bright fringes, which are no ripples that could
+        be counted. Where particles are few, each of them is darker than the rest of the image, so that contamination
+        must also stand out more than a typical particle.
         """
         blurred = gaussian_filter(self.small, _WIDE * self.largest) - gaussian_filter(self.small, _BLUR * self.largest)
         blurred -= np.median(blurred)
         typical = float(np.median(blurred[particles.row, particles.column])) if len(particles) else 0.0
-        outlying = np.abs(blurred) > max(_OUTLIER * deviation(blurred), _TOO_DARK * typical)
-        return distance_transform_edt(~outlying) < self.largest / 2 if outlying.any() else outlying
+        limit = max(_OUTLIER * deviation(blurred), _TOO_DARK * typical)
+        outlying = np.abs(blurred) > limit
+        near = distance_transform_edt(~outlying) < self.largest / 2 if outlying.any() else outlying
+        return blurred > limit, near
 
 
 def make_ready(image: npt.NDArray, *, pixel_size: float, diameter: float, diameter_max: float | None = None) -> Ready:
