@@ -12,7 +12,7 @@ PICKING = Counter({"pick": 1, "handoff": 1, "extract": 1, "merge": 1, "report": 
 def test_templates_are_made_once_and_old_movies_are_not_picked_again(project: Project) -> None:
     project.configure("picker: blob", "picker: template")
     assert project.run() == PICKING + Counter({"templates": 1})
-    (templates,) = project.output.glob("templates/*/templates.mrcs")
+    (templates,) = project.output.glob("templates/*/*/templates.mrcs")
     (suffix,) = project.output.glob("coordinates/coords_suffix*")
     assert suffix.name == "coords_suffix_template.star"
     before = {path: path.read_bytes() for path in (templates, *project.output.glob("picks/Movies/*_template.star"))}
