@@ -11,6 +11,7 @@ and shown apart. Prints a table and keeps it in `benchmarks/results`.
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import statistics
 import sys
@@ -74,6 +75,23 @@ def score_program(program: Program, pairs: Path, *, out: Path, device: str) -> l
     names = read_micrographs(star).table["rlnMicrographName"]
     program.run(star, range(len(names)), out=out, device=device)
     return [score(read_mrc(program.result(name, out)), read_truth(stem(pairs, name))) for name in names]
+
+
+def compare_on_halves(pairs: Path, model: str, out: Path, *, device: str) -> list[str]:
+    """Let `cryopair compare` measure ours, Topaz's weights and the simple filters on the halves; return its table."""
+    models = [f"ours={model}", *(["topaz:unet"] if topaz() else [])]
+    options = [part for one in models for part in ("--model", one)]
+    command = [sys.executable, "-m", "cryopair", "compare", "--star", "testing.star", *options, "--device", device]
+    launch([*command, "--out", str(out)], folder=pairs)
+    with (out / "summary.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    columns = [name for name in rows[0] if name.endswith("_db") and any(row[name] for row in rows)]
+    head = ["", *(name.removesuffix("_db").replace("_", " ") + " dB" for name in columns)]
+    return _aligned([head, *([row["method"], *(_rounded(row[name]) for name in columns)] for row in rows)])
+
+
+def _rounded(value: str) -> str:
+    return f"{float(value):.2f}" if value else "-"
 
 
 def stem(pairs: Path, name: str) -> Path:
@@ -190,6 +208,9 @@ def main(options: argparse.Namespace, work: Path) -> list[str]:
         *quality_lines(scores),
         "",
     ]
+
+    lines += ["On the same micrographs, measured on their halves without the truth (cryopair compare):"]
+    lines += [*compare_on_halves(pairs, str(model), work / "compare", device=device), ""]
 
     sides = [512] if quick else [2048, *([4096] if options.large else [])]
     count, rounds = (2, 1) if quick else (options.count, options.rounds)

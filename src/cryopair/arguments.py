@@ -8,12 +8,14 @@ from pathlib import Path
 
 from . import __version__
 from .commands.annotated import add_measure_picks_options
+from .commands.comparing import add_compare_options
 from .commands.coordinates import add_export_options, add_import_options
 from .commands.dose_curve import add_dose_curve_options
 from .commands.limits import add_limits
 from .commands.particles import add_check_options
 from .commands.picking import add_pick_options, add_templates_options, add_train_topaz_options
 from .commands.replaced import add_journal
+from .report.live import LIVE
 
 _STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 _OUT_HELP = "folder for the results, relative to the project"
@@ -250,10 +252,12 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--live",
         type=int,
-        default=os.environ.get("CRYOPAIR_LIVE") or None,
+        default=os.environ.get(LIVE) or None,
         metavar="SECONDS",
-        help="the session is running: the open page reads itself again after so long (default: CRYOPAIR_LIVE)",
+        help=f"the session is running: the open page reads itself again after so long (default: that of {LIVE})",
     )
+
+    add_compare_options(add("compare", "compare denoised folders and models on the same half-sums"))
 
     sub = add("simulate", "write a made-up RELION project, with its truth")
     sub.add_argument("folder", type=Path, help="project folder; existing movies stay, missing ones are added")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .arguments import make_parser
 from .commands.annotated import measure_picks
+from .commands.comparing import compare
 from .commands.coordinates import export_coordinates, import_coordinates
 from .commands.dose_curve import dose_curve
 from .commands.limits import within_limits
@@ -425,6 +426,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": check,
     "merge": merge,
     "report": report,
+    "compare": compare,
     "simulate": simulate,
     "score": score,
 }

@@ -6,8 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from cryopair.comparison.methods import Folder
+from cryopair.comparison.page import compare
+from cryopair.formats.mrc import write_mrc
+from cryopair.formats.star import Table
+from cryopair.micrographs import Micrographs
 from cryopair.report.page import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -186,3 +193,20 @@ def test_a_reader_can_use_it(report: Path, tmp_path: Path) -> None:
         "names: true",  # controls have names for screen readers
         "refused: img-src",  # the page's own policy refuses what is not in the page
     ]
+
+
+def test_a_comparison_opens_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    for half in ("_EVN", "_ODD"):
+        image = rng.normal(100, 2, (128, 160))
+        write_mrc(f"halves/a{half}.mrc", image, pixel_size=4)
+        write_mrc(f"theirs/a{half}.mrc", gaussian_filter(image, 2), pixel_size=4)
+    columns = {"rlnMicrographName": "a.mrc", "rlnOpticsGroup": 1}
+    columns |= {"rlnMicrographNameEven": "halves/a_EVN.mrc", "rlnMicrographNameOdd": "halves/a_ODD.mrc"}
+    optics = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [4.0]})
+    micrographs = Micrographs(optics, Table({label: [value] for label, value in columns.items()}))
+    compare(micrographs, [Folder("theirs", Path("theirs"))], out=Path("out"))
+    title, log = browse(tmp_path / "out/compare.html", tmp_path)
+    assert title == "cryopair compare"
+    assert "CONSOLE" not in log

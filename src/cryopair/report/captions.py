@@ -45,9 +45,10 @@ CAPTIONS = {
     "frc": Caption(
         "Agreement of the halves",
         "How well even and odd halves agree at each resolution, raw and denoised: medians, and the middle 80 % of "
-        "micrographs.",
-        "a raw curve at zero everywhere (no signal). The denoised curve is not a resolution: what a model makes up in "
-        "both halves alike raises it too, most of all where hardly any power is left.",
+        "micrographs. A denoised half against the raw other half cannot be raised by making things up.",
+        "a raw curve at zero everywhere (no signal), or a denoised half that agrees with the raw other half less than "
+        "the two raw halves do. The denoised curve is not a resolution: what a model makes up in both halves alike "
+        "raises it too, most of all where hardly any power is left.",
     ),
     "spectrum": Caption(
         "Signal, noise and bias",

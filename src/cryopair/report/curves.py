@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 MOST = 1000
-"""Micrographs that medians and bands are taken over at most: every n-th of more."""
+"""Micrographs that medians and bands are taken over at most, evenly spread over the session."""
+LARGE = 64_000_000
+"""Bytes of a file that is not read from end to end."""
 
 _VALUES = (
     "frc_raw",
@@ -22,6 +25,7 @@ _VALUES = (
     "noise_power_std2",
     "residual_noise_power_std2",
     "bias_power_std2",
+    "frc_denoised_raw",
 )
 
 Curves = npt.NDArray[np.float64]
@@ -39,6 +43,8 @@ class Rings:
         Fourier ring correlation of the even and odd halves.
     signal, noise, residual, bias : numpy.ndarray
         Powers, of one half.
+    frc_cross : numpy.ndarray
+        Fourier ring correlation of a denoised half and the other raw half.
     """
 
     frequency: npt.NDArray[np.float64]
@@ -48,6 +54,7 @@ class Rings:
     noise: Curves
     residual: Curves
     bias: Curves
+    frc_cross: Curves
 
 
 def read_rings(path: Path) -> Rings | None:
@@ -62,31 +69,52 @@ def read_rings(path: Path) -> Rings | None:
     """
     if not path.is_file():
         return None
-    total = _count(path)
-    if not total:
-        return None
-    step = -(-total // MOST)
     found: list[tuple[tuple[float, ...], Curves]] = []
-    with path.open(newline="", encoding="utf-8") as stream:
-        for place, (_, lines) in enumerate(groupby(csv.DictReader(stream), key=itemgetter("micrograph"))):
-            if place % step == 0:
-                rows = list(lines)
-                frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
-                found.append((frequency, np.array([[float(row[v] or "nan") for row in rows] for v in _VALUES])))
+    for rows in _evenly(path, MOST) if path.stat().st_size > LARGE else _whole(path):
+        frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
+        found.append((frequency, np.array([[float(row.get(v) or "nan") for row in rows] for v in _VALUES])))
+    if not found:
+        return None
     usual, _ = Counter(frequency for frequency, _ in found).most_common(1)[0]
     values = np.stack([curves for frequency, curves in found if frequency == usual], axis=1)
     return Rings(np.array(usual), *values)
 
 
-def _count(path: Path) -> int:
+def _whole(path: Path) -> Iterator[list[dict[str, str]]]:
+    """Give the rows of at most `MOST` micrographs of a file that is read from end to end."""
     with path.open(newline="", encoding="utf-8") as stream:
         next(stream, None)
-        return sum(1 for _ in groupby(csv.reader(stream), key=itemgetter(0)))
+        total = sum(1 for _ in groupby(csv.reader(stream), key=itemgetter(0)))
+    step = -(-total // MOST)
+    with path.open(newline="", encoding="utf-8") as stream:
+        for place, (_, lines) in enumerate(groupby(csv.DictReader(stream), key=itemgetter("micrograph"))):
+            if place % step == 0:
+                yield list(lines)
+
+
+def _evenly(path: Path, parts: int) -> Iterator[list[dict[str, str]]]:
+    """Give the rows of micrographs that begin after evenly spread places of a file, which need not be read whole."""
+    with path.open("rb") as stream:
+        header = next(csv.reader([stream.readline().decode()]))
+        start, end = stream.tell(), path.stat().st_size
+        seen: set[str] = set()
+        for part in range(parts):
+            stream.seek(start + (end - start) * part // parts)
+            if part:
+                stream.readline()  # the rest of a line
+            rows = csv.DictReader((line.decode() for line in stream), fieldnames=header)
+            groups = groupby(rows, key=itemgetter("micrograph"))
+            if part:
+                next(groups, None)  # the rest of a micrograph
+            name, lines = next(groups, (None, iter(())))
+            if name is not None and name not in seen:
+                seen.add(name)
+                yield list(lines)
 
 
 def medians(rings: Rings) -> dict[str, list[float]]:
     """Return the medians over the micrographs, name with unit → value of each ring; NaN where none is known."""
-    names = ("frc_raw", "frc_denoised", "signal", "noise", "residual", "bias")
+    names = ("frc_raw", "frc_denoised", "signal", "noise", "residual", "bias", "frc_cross")
     found = {"spatial_frequency_per_A": rings.frequency.tolist()}
     for column, name in zip(_VALUES, names, strict=True):
         found[column] = quantile(getattr(rings, name), 50).tolist()

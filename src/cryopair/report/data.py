@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -19,8 +19,13 @@ from ..denoiser.training.training_set import file_hash, read_manifest
 from ..formats.coordinates import read_coordinate_table
 from ..formats.star import Table, read_star
 from ..micrographs import Micrographs, Row, mirrored, read_micrographs
+from ..particles.handoff import LOSSES
+from ..quality.selection import MEASURES
 from .curves import Rings, read_rings
 from .motion import accumulated_motion, readable_motion
+
+_ROLES = {"train": "train", "validation": "validate"}
+"""Of ``quality.csv``."""
 
 SETTINGS = Path("config/config.yaml")
 """Where `cryopair init` writes the settings, in the project."""
@@ -56,6 +61,10 @@ class MicrographResult:
         Coordinates on the raw micrograph.
     flags : tuple of str
         What sets it apart from the others, in words.
+    excluded : bool
+        Whether it was kept out of training, picking or extraction by a limit of the settings.
+    measures : mapping of str to float
+        What else is known of it, by the names of `quality.selection.MEASURES`.
     """
 
     number: int
@@ -76,6 +85,8 @@ class MicrographResult:
     defocus: float
     picks: int | None
     flags: tuple[str, ...] = ()
+    excluded: bool = False
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -132,8 +143,10 @@ class Results:
         The session's folder and the model's.
     micrographs : list of MicrographResult
         Those that have half-sums, in the order of collection.
-    failed : list of Row
-        Rows of ``failed.star``.
+    failed, excluded : list of Row
+        Rows of ``failed.star``, and of ``excluded.star``.
+    drift : list of Row
+        Rows of ``drift.csv``: each shard against the training set.
     rings : Rings or None
         Curves by spatial frequency.
     history : list of dict
@@ -150,6 +163,8 @@ class Results:
     model: Path
     micrographs: list[MicrographResult]
     failed: list[Row]
+    excluded: list[Row]
+    drift: list[Row]
     rings: Rings | None
     history: list[dict[str, float]]
     card: Card
@@ -198,6 +213,8 @@ def read_results(output: Path, *, model: Path) -> Results:
         model=model,
         micrographs=_read_micrographs(halves, output, card),
         failed=list(_block(output / "failed.star", "failed").rows()),
+        excluded=list(_block(output / "excluded.star", "excluded").rows()),
+        drift=list(_csv(output / "drift.csv")),
         rings=read_rings(output / "quality_rings.csv"),
         history=[{key: number(value) for key, value in row.items()} for row in _csv(model / "training.csv")],
         card=card,
@@ -223,7 +240,12 @@ def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[Mic
         "rlnMicrographName",
         "rlnMicrographCoordinates",
     )
+    counts = _pick_counts(output)
     quality = {row["micrograph"]: row for row in _csv(output / "quality.csv")}
+    reasons: dict[str, list[str]] = {}
+    for outlier in _csv(output / "outliers.csv"):
+        reasons.setdefault(outlier["micrograph"], []).append(outlier["reason"])
+    kept_out = {row["rlnMicrographName"] for row in _block(output / "excluded.star", "excluded").rows()}
     roles = _roles(output, card)
     results = []
     for place, row in enumerate(halves.table.rows(), start=1):
@@ -239,7 +261,7 @@ def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[Mic
                 motion_star=readable_motion(row),
                 coordinates=picked_in,
                 pixel_size=halves.pixel_size(row),
-                role=roles.get(name, ""),
+                role=roles.get(name) or _ROLES.get(figures.get("used_for_training", ""), ""),
                 snr_raw=number(figures.get("snr_raw_db")),
                 snr_denoised=number(figures.get("snr_denoised_db")),
                 bias=number(figures.get("bias_db")),
@@ -249,10 +271,28 @@ def _read_micrographs(halves: Micrographs, output: Path, card: Card) -> list[Mic
                 motion_early=early,
                 motion_late=late,
                 defocus=_defocus(row),
-                picks=None if picked_in is None else len(read_coordinate_table(picked_in)),
+                picks=None if picked_in is None else _picks(counts.get(name), picked_in),
+                flags=tuple(reasons.get(name, ())),
+                excluded=name in kept_out,
+                measures={key: measure.of(row) for key, measure in MEASURES.items()},
             )
         )
     return results
+
+
+def _pick_counts(output: Path) -> dict[str, int]:
+    """Return the number of coordinates of each micrograph as the shards' tables say: not every file need be read."""
+    counts: dict[str, int] = {}
+    for table in sorted(output.glob(f"coordinates/{'[0-9]' * 6}.star")):
+        rows = _block(table, "micrographs")
+        if all(label in rows for label in ("cryopairPickCount", *LOSSES)):
+            kept = rows.ints("cryopairPickCount") - sum(rows.ints(label) for label in LOSSES)
+            counts |= dict(zip(rows["rlnMicrographName"], kept.tolist(), strict=True))
+    return counts
+
+
+def _picks(known: int | None, coordinates: str) -> int:
+    return len(read_coordinate_table(coordinates)) if known is None else known
 
 
 def _defocus(row: Row) -> float:

@@ -83,7 +83,10 @@ def frc(rings: Rings) -> Chart:
     with chart.axes(width=HALF, height=3.5) as (axes,):
         _band(axes, rings.frequency, rings.frc_raw, color=GREY, label="raw", linestyle="--")
         _band(axes, rings.frequency, rings.frc_denoised, color=BLUE, label="denoised")
-        axes.set(ylabel="correlation of even and odd", ylim=(-0.05, 1.03))
+        if np.isfinite(rings.frc_cross).any():
+            label = "denoised, raw of the other half"
+            _band(axes, rings.frequency, rings.frc_cross, color=GREEN, label=label, linestyle="-.")
+        axes.set(ylabel="correlation of the halves", ylim=(-0.05, 1.03))
         axes.axhline(0, color=GREY, linewidth=0.8)
         _by_frequency(axes, rings)
         _legend(axes, columns=2)

@@ -17,7 +17,8 @@ EARLY_DOSE = 4.0
 def accumulated_motion(row: Row, optics: Row) -> tuple[float, float]:
     """Return the early and late length of a micrograph's drift in Å; NaN when it is not known.
 
-    Taken from ``rlnAccumMotionEarly`` and ``rlnAccumMotionLate`` (pixels of the raw movie), or computed from
+    Taken from ``cryopairMotionEarly`` and ``cryopairMotionLate``, which the stage halves writes, from
+    ``rlnAccumMotionEarly`` and ``rlnAccumMotionLate`` (pixels of the raw movie), or computed from
     the motion STAR in the same way, since CtfFind jobs drop these columns.
 
     Parameters
@@ -27,11 +28,21 @@ def accumulated_motion(row: Row, optics: Row) -> tuple[float, float]:
     optics : Row
         Its optics group.
     """
+    if "cryopairMotionEarly" in row and "cryopairMotionLate" in row:
+        return _length(row["cryopairMotionEarly"]), _length(row["cryopairMotionLate"])
     if "rlnAccumMotionEarly" in row and "rlnAccumMotionLate" in row:
         pixel_size = float(optics.get("rlnMicrographOriginalPixelSize", "nan"))
         return float(row["rlnAccumMotionEarly"]) * pixel_size, float(row["rlnAccumMotionLate"]) * pixel_size
     star = readable_motion(row)
     return (np.nan, np.nan) if star is None else path_lengths(read_motion(star))
+
+
+def _length(text: str) -> float:
+    """Return a length; NaN where the movie's motion is not known."""
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
 
 
 def readable_motion(row: Row) -> str | None:

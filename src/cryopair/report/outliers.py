@@ -1,4 +1,4 @@
-"""Micrographs that differ from the rest of their session, each with the reason."""
+"""Micrographs whose number of picks is unlike the rest; the stage ``merge`` has looked at all that was measured."""
 
 from __future__ import annotations
 
@@ -7,46 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..quality.outliers import FEWEST, LIMIT
 from .data import MicrographResult
-from .formatting import fixed
 
-DEVIATIONS = 5.0
-"""From the median, in robust standard deviations."""
-_PER_MAD = 1.4826  # standard deviations of a normal distribution per median absolute deviation
-_FEWEST = 8  # of fewer micrographs none can be told from the rest
-
-# figure, its name and unit, decimals, which side is bad (0: both), and what differs too little to speak of
-_WATCHED = (
-    ("snr_raw", "raw SNR", "dB", 1, -1, 2.0),
-    ("snr_denoised", "denoised SNR", "dB", 1, -1, 2.0),
-    ("bias", "bias", "dB", 1, +1, 2.0),
-    ("corr_even_odd", "correlation of even and odd", "", 3, -1, 0.05),
-    ("motion", "motion", "Å", 1, +1, 3.0),
-    ("picks", "number of picks", "", 0, 0, 10.0),
-)
+_GAUSSIAN_MAD = 0.6745
+_LEAST = 2.0  # the smallest spread that is taken for real
 
 
-def flag_outliers(micrographs: Sequence[MicrographResult]) -> list[MicrographResult]:
-    """Return the micrographs with a reason added to `flags` for each figure that is far from the median.
+def flag_picks(micrographs: Sequence[MicrographResult]) -> list[MicrographResult]:
+    """Return the micrographs with a flag where there are far fewer or far more picks than the median.
 
-    Far is `DEVIATIONS` robust standard deviations, to the side that is bad. Of few micrographs none is flagged.
+    Far is `quality.outliers.LIMIT` robust standard deviations. Of few micrographs none is flagged.
     """
-    reasons: dict[int, list[str]] = {}
-    for figure, name, unit, digits, side, least in _WATCHED:
-        values = np.array([_value(m, figure) for m in micrographs])
-        known = np.isfinite(values)
-        if known.sum() < _FEWEST:
-            continue
-        middle = float(np.median(values[known]))
-        reach = max(DEVIATIONS * _PER_MAD * float(np.median(np.abs(values[known] - middle))), least)
-        apart = (values - middle) * side if side else np.abs(values - middle)
-        for index in np.flatnonzero(known & (np.nan_to_num(apart) > reach)):
-            word = "high" if values[index] > middle else "low"
-            shown = " ".join(filter(None, (fixed(float(values[index]), digits), unit)))
-            reasons.setdefault(int(index), []).append(f"{word} {name}: {shown} (median {fixed(middle, digits)})")
-    return [replace(m, flags=(*m.flags, *reasons.get(index, ()))) for index, m in enumerate(micrographs)]
+    counts = [m.picks for m in micrographs if m.picks is not None]
+    if len(counts) < FEWEST:
+        return list(micrographs)
+    median = float(np.median(counts))
+    spread = max(float(np.median(np.abs(np.array(counts) - median))) / _GAUSSIAN_MAD, _LEAST)
 
+    def flagged(m: MicrographResult) -> MicrographResult:
+        if m.picks is None or abs(m.picks - median) <= LIMIT * spread:
+            return m
+        far = "above" if m.picks > median else "below"
+        return replace(m, flags=(*m.flags, f"{m.picks} picks are far {far} the median of {median:g}"))
 
-def _value(micrograph: MicrographResult, figure: str) -> float:
-    value = getattr(micrograph, figure)
-    return float("nan") if value is None else float(value)
+    return [flagged(m) for m in micrographs]

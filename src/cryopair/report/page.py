@@ -21,7 +21,7 @@ from .formatting import DASH, fixed
 from .gallery import choose, render
 from .images import choose_particles, contact_sheet, jpeg_uri
 from .motion import track
-from .outliers import flag_outliers
+from .outliers import flag_picks
 from .svg import Chart
 from .table import Grid, micrograph_grid
 from .templates import fill
@@ -29,6 +29,8 @@ from .verdict import Headline, headline, judge, median
 
 PARTICLES, COLUMNS, PARTICLE_SIDE = 40, 10, 96
 """Particles shown, in how many columns, and how wide each is in pixels."""
+LISTED = 200
+"""Failures, and exclusions, on the page at most."""
 _PACKAGES = ("torch", "numpy", "snakemake")
 
 
@@ -54,7 +56,7 @@ def write_report(output: Path, *, model: Path, live: int | None = None) -> None:
         When ``halves.star`` or the model's card is missing, or a file is damaged.
     """
     results = read_results(output, model=model)
-    results = replace(results, micrographs=flag_outliers(results.micrographs))
+    results = replace(results, micrographs=flag_picks(results.micrographs))
     charts = draw(results)
     page, grid = render_page(results, charts=charts, live=live)
     write_figures(output / FOLDER / FIGURES, charts.values())
@@ -115,11 +117,13 @@ def render_page(results: Results, *, charts: Mapping[str, Chart], live: int | No
         grid=grid,
         held_out=sum(m.held_out for m in micrographs),
         outliers=sum(bool(m.flags) for m in micrographs),
+        drifted=[row for row in results.drift if row.get("alarm") == "yes"],
         model_card=_model_card(results),
         versions={"cryopair": __version__, **_versions(), "python": platform.python_version()},
         live=live,
         tables=f"{FOLDER}/{TABLES}",
         files=f"{FOLDER}/{FIGURES}",
+        listed=LISTED,
     )
     return page, grid
 

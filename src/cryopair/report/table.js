@@ -74,9 +74,10 @@
     };
 
     const arrange = (start = 0) => {
-      const marked = { reasons, links, chips }[state.show];
+      const marked = { reasons, links }[state.show];
+      const chip = state.show.startsWith("=") ? state.show.slice(1) : null;
       const find = state.find.trim().toLowerCase();
-      rows = all.filter((row) => !marked || row in marked);
+      rows = all.filter((row) => (!marked || row in marked) && (chip === null || chips[row] === chip));
       if (find) rows = rows.filter((row) => names[row].includes(find) || (reasons[row] || "").toLowerCase().includes(find));
       const values = columns[state.column].values;
       rows.sort((one, other) => {

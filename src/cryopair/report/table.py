@@ -26,6 +26,9 @@ PAGE = 100
 MOST = 50_000
 """Rows that the page holds at most, to keep it small; the CSV beside it has all."""
 
+_ALWAYS = ("snr_raw_db", "snr_denoised_db", "bias_db", "correlation_even_odd", "motion_A")
+"""Columns that are there also where nothing is known."""
+
 Value = float | str | None
 
 
@@ -142,18 +145,29 @@ def micrograph_grid(micrographs: Sequence[MicrographResult], *, shown: Collectio
         ("correlation_even_odd", "Correlation", "even/odd", 3, [m.corr_even_odd for m in micrographs]),
         ("motion_A", "Motion", "Å", 1, [m.motion for m in micrographs]),
         ("defocus_um", "Defocus", "µm", 2, [m.defocus / 1e4 for m in micrographs]),
+        ("ctf_resolution_A", "CTF fit", "Å", 1, [_measure(m, "ctf_resolution") for m in micrographs]),
+        ("contamination_percent", "Dirt", "%", 0, [100 * _measure(m, "contamination") for m in micrographs]),
+        ("carbon_percent", "Carbon", "%", 0, [100 * _measure(m, "carbon") for m in micrographs]),
         ("picks", "Picks", "", 0, [m.picks for m in micrographs]),
     ):
-        if key not in ("defocus_um", "picks") or any(_known(value) is not None for value in values):
+        if key in _ALWAYS or any(_known(value) is not None for value in values):
             columns.append(Column(key=key, heading=heading, unit=unit, digits=digits, values=values))
     return Grid(
         name="micrographs",
         label="Table of micrographs",
         columns=columns,
-        chips={row: "held out" for row, m in enumerate(micrographs) if m.held_out},
+        chips={row: chip for row, m in enumerate(micrographs) if (chip := _chip(m))},
         reasons={row: "; ".join(m.flags) for row, m in enumerate(micrographs) if m.flags},
         links={row: str(m.number) for row, m in enumerate(micrographs) if str(m.number) in shown},
     )
+
+
+def _measure(m: MicrographResult, name: str) -> float:
+    return m.measures.get(name, math.nan)
+
+
+def _chip(m: MicrographResult) -> str:
+    return "excluded" if m.excluded else "held out" if m.held_out else ""
 
 
 def _known(value: Value) -> Value:

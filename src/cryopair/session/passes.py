@@ -16,6 +16,7 @@ from pathlib import Path
 from ..config import load_config
 from ..errors import UsageError
 from ..formats.star import read_star
+from ..report.live import LIVE
 from ..sources import Kind, summarise
 from .leftovers import stop_leftovers
 from .progress import follow
@@ -105,7 +106,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def start(command: Sequence[str], output: Path, *, token: str, log: str = "run") -> Running:
+def start(command: Sequence[str], output: Path, *, token: str, log: str = "run", live: int | None = None) -> Running:
     """Start Snakemake; its jobs find the `cryopair` command that belongs to this Python.
 
     Parameters
@@ -118,8 +119,10 @@ def start(command: Sequence[str], output: Path, *, token: str, log: str = "run")
         Of `alone`.
     log : str
         Name of the log file.
+    live : int, optional
+        Seconds after which an open report reads itself again.
     """
-    environment = _environment() | {PLANNED: "1"}
+    environment = _environment() | {PLANNED: "1"} | ({LIVE: str(live)} if live else {})
     return Running(command, environment=environment, log=output / "logs" / f"{log}.log", token=token)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..config import load_config
 from ..errors import CryopairError
+from ..report.live import SECONDS, end_live
 from .arrivals import Patience
 from .display import Display
 from .gpus import gpu_use
@@ -128,6 +129,7 @@ class Watcher:
                     self._trainer.stop()
                 self._status.jobs, self._status.jobs_total, self._status.training = [], 0, ""
                 self._status.write(self._output)
+                end_live(self._output)
 
     # -- the loop -------------------------------------------------------------------------------
 
@@ -260,7 +262,7 @@ class Watcher:
         situation = self._situation()
         self._status.state = "working"
         try:
-            with start(self._command, self._output, token=self._token, log="run") as running:
+            with start(self._command, self._output, token=self._token, log="run", live=SECONDS) as running:
                 while not running.wait(_POLL_SECONDS):
                     self._follow(running)
                     if time.time() >= self._look_at:

@@ -122,3 +122,18 @@ def test_a_micrograph_that_fails_late_is_not_counted_twice(session: Path) -> Non
     write_star(session / "failed.star", {"failed": late})
     results = read_results(session, model=MODEL)
     assert (results.total, results.done) == (7, 5)
+
+
+def test_of_large_files_of_curves_a_part_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rings.csv"
+    lines = ["micrograph,spatial_frequency_per_A,frc_raw"]
+    lines += [f"m{n},{0.01 * ring},{n + ring / 100}" for n in range(400) for ring in range(1, 1 + 20)]
+    path.write_text("\n".join(lines) + "\n")
+    whole = read_rings(path)
+    monkeypatch.setattr("cryopair.report.curves.LARGE", 1000)
+    monkeypatch.setattr("cryopair.report.curves.MOST", 50)
+    part = read_rings(path)
+    assert whole is not None and part is not None
+    assert whole.frc_raw.shape == (400, 20) and part.frc_raw.shape == (50, 20)
+    np.testing.assert_allclose(part.frc_raw - part.frc_raw[:, :1], np.arange(20)[None] / 100 * np.ones((50, 1)))
+    np.testing.assert_allclose(np.median(part.frc_raw, axis=0), np.median(whole.frc_raw, axis=0), atol=8)
