@@ -135,7 +135,7 @@ def assert_same_results(live: Project, batch: Project) -> None:
         "particles/**/*.mrcs",
     ):
         found = [str(path.relative_to(batch.output)) for path in batch.output.glob(pattern)]
-        assert len(found) in (MOVIES, 2 * MOVIES), pattern
+        assert found, pattern
         names += found
     names += [str(path.relative_to(batch.output)) for path in batch.output.glob("models/*/model.*")]
     for name in names:
