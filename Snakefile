@@ -17,8 +17,16 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+# A prefix of `module` moves the output folder, and not the movies or a model that lie outside: all paths come from OUT.
+prefix, workflow.modifier.path_modifier.prefix = (
+    workflow.modifier.path_modifier.prefix or "",
+    None,
+)
+
 try:
-    session = Session.parse(config)
+    session = Session.parse(
+        {**config, "output": prefix + config.get("output", "cryopair")}
+    )
 except CryopairError as error:
     raise WorkflowError(str(error))
 

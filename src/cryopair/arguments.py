@@ -52,12 +52,14 @@ def make_parser() -> argparse.ArgumentParser:
     sub = add("run", "take in new movies and do all that is left to do")
     _config(sub)
     sub.add_argument("--cores", type=int, metavar="N", help="processor cores to use (default: all)")
+    _profile(sub)
     sub.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     sub.epilog = "Other options are passed to snakemake."
 
     sub = add("watch", "take in movies and process them as they arrive, until stopped")
     _config(sub)
     sub.add_argument("--cores", type=int, metavar="N", help="processor cores to use (default: all)")
+    _profile(sub)
     sub.add_argument(
         "--interval", type=float, default=15.0, metavar="SECONDS", help="between looks (default: %(default)s)"
     )
@@ -278,6 +280,15 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
     return key, value
+
+
+def _profile(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="where jobs run: default (this machine), slurm (a cluster), or a folder with a profile of Snakemake",
+    )
 
 
 def _config(sub: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from .commands.limits import within_limits
 from .commands.particles import check
 from .commands.picking import pick, templates, train_topaz
 from .commands.replaced import current
-from .errors import CryopairError
+from .errors import CryopairError, StorageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[options.name](options)
     except CryopairError as error:
         print(f"cryopair: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not error.filename:
+            raise
+        print(f"cryopair: {StorageError(error.filename, error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("cryopair: stopped", file=sys.stderr)
@@ -92,7 +97,13 @@ def run_workflow(options: argparse.Namespace) -> int:
     from .session.passes import run_pass, stop_on_signals
 
     stop_on_signals()
-    return run_pass(Path(options.config), cores=options.cores, dry_run=options.dry_run, arguments=options.others)
+    return run_pass(
+        Path(options.config),
+        cores=options.cores,
+        dry_run=options.dry_run,
+        arguments=options.others,
+        profile=options.profile,
+    )
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -107,6 +118,7 @@ def watch(options: argparse.Namespace) -> int:
         interval=options.interval,
         until_idle=options.until_idle,
         arguments=options.others,
+        profile=options.profile,
     )
     return watcher.run(once=options.once)
 

@@ -5,6 +5,7 @@
     CryopairError
     ├── UsageError       the user asked for something that cannot be done (option, config, wrong kind of file)
     ├── BadFileError     a file is missing, truncated, or is not what it should be
+    ├── StorageError     a file cannot be written: the disk is full, or does not let us, or is gone
     └── ProgramError     a program that cryopair called has failed
 
 The message of each says which file, what was found, what was expected and what to do; the command line
@@ -13,6 +14,7 @@ prints it as it is, without a traceback.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -48,6 +50,28 @@ class BadFileError(CryopairError):
         if fix:
             message += f" {fix}"
         super().__init__(message)
+
+
+class StorageError(CryopairError):
+    """A file cannot be written (or read) because of the disk, and no other one on it would fare better.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, where the system names no other.
+    error : OSError
+        What the system said.
+    """
+
+    def __init__(self, path: str | Path, error: OSError) -> None:
+        self.path = Path(path)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = "cannot be written, because the disk, or your share of it, is full. Free some space"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            reason = f"the file system refuses it ({error.strerror}). Give yourself the permission"
+        else:
+            reason = f"the file system fails ({error.strerror or error}). See that it works again"
+        super().__init__(f"{path}: {reason}, then repeat the command: it goes on where it was.")
 
 
 class ProgramError(CryopairError):

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from .errors import BadFileError, CryopairError, UsageError
+from .errors import BadFileError, CryopairError, StorageError, UsageError
 from .formats.star import Table, read_star, require, write_star
 
 FAILED_LABELS = ("rlnMicrographName", "cryopairStage", "cryopairReason")
@@ -153,7 +153,7 @@ def process(
         Name of the stage, for the progress bar and the list of failures.
     work : callable
         Takes a row, returns the new values of `columns`; raises `CryopairError` for a bad micrograph, or
-        `UsageError` for a wrong setting, which stops the stage.
+        `UsageError` for a wrong setting, which stops the stage, as the disk does by `StorageError`.
     columns : tuple of str
         Labels that this stage sets.
     workers : int
@@ -178,7 +178,7 @@ def process(
         try:
             results.append(outcome())
             done.append(index)
-        except UsageError:
+        except (UsageError, StorageError):
             raise  # no other micrograph would fare better
         except CryopairError as error:
             name = row["rlnMicrographName"]

@@ -9,6 +9,7 @@ import mrcfile
 import numpy as np
 import pytest
 import tifffile
+from made_up import Project
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from cryopair.formats.mrc import write_mrc
@@ -30,6 +31,22 @@ def relion() -> Relion:
         return output
 
     return run
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small made-up project in which nothing was run. Tests work on copies of it."""
+    project = Project(tmp_path_factory.mktemp("prepared"))
+    project.prepare()
+    return project
+
+
+@pytest.fixture(scope="session")
+def undisturbed(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same project, run through on this machine without any disturbance."""
+    project = prepared.copy(tmp_path_factory.mktemp("undisturbed") / "project")
+    project.run()
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from made_up import MOVIES, SETTINGS, SOURCE, Project
-
-from cryopair.session.init import initialise
+from made_up import Project
 
 
 @pytest.fixture(scope="session")
@@ -24,29 +22,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not record.exists():
             shutil.rmtree(project.folder, ignore_errors=True)
-            _run_once(project)
+            project.prepare()
+            project.run()
             record.write_text(json.dumps({"jobs": project.jobs, "stdout": project.stdout}))
     recorded = json.loads(record.read_text())
     project.jobs, project.stdout = Counter(recorded["jobs"]), recorded["stdout"]
     return project
 
 
-def _run_once(project: Project) -> None:
-    project.simulate(MOVIES)
-    here = Path.cwd()
-    os.chdir(project.folder)
-    try:
-        initialise(SOURCE, Path("config/config.yaml"), output="cryopair", diameter=150, settings=SETTINGS)
-    finally:
-        os.chdir(here)
-    project.run()
-
-
 @pytest.fixture
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project."""
-    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return finished.copy(tmp_path / "project")
 
 
 @pytest.fixture

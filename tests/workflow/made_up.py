@@ -1,15 +1,19 @@
 """A small made-up project for the workflow tests, and what was run in it."""
 
+import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
+from cryopair.session.init import initialise
 from cryopair.session.leftovers import processes_of
 from cryopair.simulate.project import simulate_project
 
@@ -27,11 +31,51 @@ class Project:
         self.output = folder / "cryopair"
         self.jobs: Counter[str] = Counter()
         self.stdout = self.stderr = ""
+        self.seconds = 0.0
 
     def simulate(self, movies: int) -> None:
         simulate_project(self.folder, movies=movies, frames=FRAMES, shape=SHAPE)
 
-    def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def copy(self, folder: Path) -> "Project":
+        """Copy all of it, times of change included, so that nothing looks new."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+    def prepare(self) -> None:
+        """Simulate movies and write the settings."""
+        self.simulate(MOVIES)
+        here = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            initialise(SOURCE, Path("config/config.yaml"), output="cryopair", diameter=150, settings=SETTINGS)
+        finally:
+            os.chdir(here)
+
+    def results(self) -> dict[str, str]:
+        """Return the hash of every file that was made, hidden ones too, but logs, times and locks."""
+        apart = ("logs", "benchmarks", "plan/lock", "plan/run.lock")
+        files = {str(path.relative_to(self.output)): path for path in self.output.rglob("*") if path.is_file()}
+        return {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in sorted(files.items())
+            if not name.startswith(apart)
+        }
+
+    def processes(self, command: str = "") -> list[int]:
+        """Return the processes at work in the folder: all, or those of one command of cryopair."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cwd").readlink() == self.folder.resolve():
+                    arguments = (process / "cmdline").read_bytes().decode().split("\0")
+                    if not command or any(re.search("cryopair$", a) and b == command for a, b in pairwise(arguments)):
+                        found.append(int(process.name))
+            except OSError:
+                pass  # it has ended meanwhile, or is not ours
+        return found
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a module of this Python in the project."""
         command = [sys.executable, "-m", *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
@@ -41,7 +85,19 @@ class Project:
         return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._python("cryopair", *arguments)
+        return self.python("cryopair", *arguments)
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start a pass in a process group of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "cryopair", "run", "--cores", "2"],
+            cwd=self.folder,
+            env=self._environment(),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run_and_kill(self, when: str) -> None:
         """Start a pass, and kill it and all its jobs as soon as a file like `when` is there."""
@@ -60,16 +116,18 @@ class Project:
                 os.kill(pid, signal.SIGKILL)
         process.wait()
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run bare snakemake with the workflow's profile."""
+    def snakemake(self, *arguments: str, program: str = "snakemake") -> subprocess.CompletedProcess[str]:
+        """Run bare snakemake, or a program that takes its options, with the workflow's profile."""
         folder = Path(self.cryopair("workflow").stdout.strip())
         profile = folder / "workflow" / "profiles" / "default"
         options = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(profile), "--cores", "2")
-        return self._python("snakemake", *options, *arguments)
+        return self.python(program, *options, *arguments)
 
     def run(self, *arguments: str, code: int = 0) -> Counter[str]:
         """Run a pass; return how many jobs of each rule ran."""
+        start = time.monotonic()
         result = self.cryopair("run", "--cores", "2", *arguments)
+        self.seconds = time.monotonic() - start
         log = (self.output / "logs" / "run.log").read_text()
         assert result.returncode == code, result.stdout + result.stderr + log[-3000:]
         self.stdout, self.stderr = result.stdout, result.stderr

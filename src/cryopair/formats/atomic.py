@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import StorageError, UsageError
 
 
 @contextmanager
@@ -16,6 +16,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The folder is made if it is missing. If the block raises, the temporary file is removed and
     whatever stood at `path` before is untouched.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full, read-only, or gone.
 
     Parameters
     ----------
@@ -28,15 +33,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         The temporary file, with the suffix of `path`, so that writers which look at it agree.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")  # what a killed process left is overwritten
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
+    except OSError as error:
+        ours = error.filename is None or str(error.filename) == str(temporary)
+        raise StorageError(path if ours else error.filename, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk may be gone
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -245,7 +245,7 @@ def _block_text(name: str, table: Table, *, as_list: bool) -> str:
 
 
 def _quoted(value: str) -> str:
-    plain = value not in ("", ".", "?") and not any(c.isspace() for c in value) and value[0] not in "_#$'\"[];"
+    plain = value.split() == [value] and value not in (".", "?") and value[0] not in "_#$'\"[];"
     if plain and not value.lower().startswith(_RESERVED):
         return value
     if '"' in value or "\n" in value:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +15,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from ..config import load_config
-from ..errors import UsageError
+from ..errors import StorageError, UsageError
 from ..formats.star import read_star
+from ..formats.star_rows import count_rows
 from ..report.live import LIVE
 from ..sources import Kind, summarise
 from .leftovers import stop_leftovers
@@ -31,6 +36,9 @@ SOME_FAILED = 3
 WAITING = 4
 """Exit code of a pass after which micrographs wait for coordinates that are made elsewhere."""
 
+_LITTLE = 1 << 20
+"""Bytes: a disk with less room than this counts as full."""
+
 
 def workflow_folder() -> Path:
     """Return the folder with the Snakefile: inside an installed package, or the root of a checkout."""
@@ -39,7 +47,26 @@ def workflow_folder() -> Path:
     return installed if installed.is_dir() else package.parents[1]
 
 
-def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: Sequence[str]) -> int:
+def profile_file(name: str) -> Path:
+    """Return the file of a profile: one of the workflow's own by its name, or in a folder of the user's.
+
+    Raises
+    ------
+    UsageError
+        When there is none of that name.
+    """
+    own = workflow_folder() / "workflow" / "profiles"
+    for folder in (own / name, Path(name)):
+        for file in (folder / "profile.yaml", folder / "config.yaml"):
+            if file.is_file():
+                return file
+    known = ", ".join(sorted(path.name for path in own.iterdir()))
+    raise UsageError(f"--profile: '{name}' is no folder with a config.yaml. There are also, by name: {known}.")
+
+
+def run_pass(
+    config_path: Path, *, cores: int | None, dry_run: bool, arguments: Sequence[str], profile: str = "default"
+) -> int:
     """Run Snakemake once over all sealed shards.
 
     Parameters
@@ -47,11 +74,14 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
     config_path : Path
         Settings of the session.
     cores : int or None
-        Processor cores to use; all that this process may use if None.
+        Processor cores to use; all that this process may use if None. On a cluster, those of this machine, for the
+        small jobs that run here.
     dry_run : bool
         Only say what would be done.
     arguments : sequence of str
         More options for Snakemake.
+    profile : str
+        Name of one of the workflow's profiles, or a folder with one.
 
     Returns
     -------
@@ -66,38 +96,52 @@ def run_pass(config_path: Path, *, cores: int | None, dry_run: bool, arguments: 
     """
     session = Session(load_config(config_path))
     cores = cores or len(os.sched_getaffinity(0))
-    command = snakemake_command(config_path, cores, arguments)
+    settings = profile_file(profile)
+    command = snakemake_command(config_path, cores, arguments, profile=settings)
     if dry_run:
         return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
     output = Path(session.output)
     with alone(output) as token:
         added = session.plan().added
         session.check_source()
-        print("\n".join(_announce(session, cores, new=added)), flush=True)
+        print("\n".join(_announce(session, cores if _runs_here(settings) else None, new=added)), flush=True)
         with start(command, output, token=token) as running:
             code = follow(running)
             messages = running.complaints() if code else []
     if code:
+        messages = [str(_full(output))] if shutil.disk_usage(output).free < _LITTLE else messages
         print("\n".join(f"cryopair: {message}" for message in messages), file=sys.stderr)
         return 1
     return _conclude(session)
 
 
-def snakemake_command(config_path: Path, cores: int | None, arguments: Sequence[str]) -> list[str]:
+def _full(output: Path) -> StorageError:
+    """Return what a pass on a full disk failed of, since such a disk takes no logs."""
+    return StorageError(output, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def snakemake_command(config_path: Path, cores: int | None, arguments: Sequence[str], *, profile: Path) -> list[str]:
     """Return the command that runs a pass; on all cores that this process may use if it is not said on how many."""
     cores = cores or len(os.sched_getaffinity(0))
-    folder = workflow_folder()
+    # --cores would also limit the cores of each job on a cluster
+    limit = "--cores" if _runs_here(profile) else "--local-cores"
     return [
         sys.executable,
         "-m",
         "snakemake",
-        f"--snakefile={folder / 'Snakefile'}",
-        f"--workflow-profile={folder / 'workflow' / 'profiles' / 'default'}",
+        f"--snakefile={workflow_folder() / 'Snakefile'}",
+        f"--workflow-profile={profile.parent}",
         f"--configfile={config_path}",
-        f"--cores={cores}",
+        f"{limit}={cores}",
         "--nolock",  # this process holds a lock of its own, which dies with it
         *arguments,
     ]
+
+
+def _runs_here(profile: Path) -> bool:
+    """Tell whether jobs run on this machine, and not on a cluster."""
+    settings = yaml.safe_load(profile.read_text(encoding="utf-8")) or {}
+    return settings.get("executor", "local") == "local"
 
 
 def _environment() -> dict[str, str]:
@@ -160,10 +204,8 @@ def alone(output: Path) -> Iterator[str]:
         yield token
 
 
-def _announce(session: Session, cores: int, *, new: int) -> list[str]:
-    """Say what was found, what will be done and how long it will take."""
-    from .estimate import estimate  # brings torch, which a watcher has no need of
-
+def _announce(session: Session, cores: int | None, *, new: int) -> list[str]:
+    """Say what was found, what will be done and, with so many cores of this machine, how long it will take."""
     summary = summarise(session.source())
     lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
     lines += [f"  {line}" for line in summary.lines()[1:]]
@@ -177,7 +219,9 @@ def _announce(session: Session, cores: int, *, new: int) -> list[str]:
         goal += f", pick {session.config.picking.diameter:g} Å particles"
     goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
     lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")
-    if new:
+    if cores and (new > session.config.shards.size or (new and not session.is_trained)):
+        from .estimate import estimate  # needs torch, which takes seconds to load, and computes
+
         lines.append(f"time:  {estimate(session, summary, new, cores=cores)}")
     return lines
 
@@ -185,17 +229,18 @@ def _announce(session: Session, cores: int, *, new: int) -> list[str]:
 def _conclude(session: Session) -> int:
     """Print what there is now; say in the exit code if micrographs failed, or wait for coordinates."""
     config, output = session.config, Path(session.output)
-    denoised = read_star(output / "denoised_micrographs.star")["micrographs"]
+    denoised = output / "denoised_micrographs.star"
     failed = read_star(output / "failed.star").get("failed") if (output / "failed.star").is_file() else None
     failures = len(failed) if failed else 0
     particles = output / "particles.star"
-    parts = [f"{len(denoised)} micrographs denoised"]
+    parts = [f"{count_rows(denoised, 'micrographs')} micrographs denoised"]
     if config.extraction.box and particles.is_file():
-        parts.append(f"{len(read_star(particles).get('particles', []))} raw particles")
+        parts.append(f"{count_rows(particles, 'particles')} raw particles")
     print(f"report: {output / 'report.html'}")
     fate = f"{failures} micrographs FAILED, see {output / 'failed.star'}" if failures else "none failed"
     if session.given_coordinates:
-        waiting, lines = session.given_coordinates.waiting(session.shards(), denoised)
+        table = read_star(denoised)["micrographs"]
+        waiting, lines = session.given_coordinates.waiting(session.shards(), table)
         for line in [*session.given_coordinates.leftover, *lines]:
             print(line)
         if waiting:

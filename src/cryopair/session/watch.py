@@ -20,7 +20,7 @@ from .arrivals import Patience
 from .display import Display
 from .gpus import gpu_use
 from .models import journal_file
-from .passes import SOME_FAILED, alone, snakemake_command, start
+from .passes import SOME_FAILED, alone, profile_file, snakemake_command, start
 from .plan import Plan, shard_file
 from .running import Running
 from .status import Status
@@ -72,6 +72,8 @@ class Watcher:
         as `cryopair run` would, and the watch ends.
     arguments : sequence of str
         More options for Snakemake.
+    profile : str
+        As `run_pass` takes it.
     """
 
     def __init__(
@@ -82,9 +84,10 @@ class Watcher:
         interval: float = 15.0,
         until_idle: float | None = None,
         arguments: Sequence[str] = (),
+        profile: str = "default",
     ) -> None:
         self._config_path, self._interval, self._until_idle = config_path, interval, until_idle
-        self._command = snakemake_command(config_path, cores, arguments)
+        self._command = snakemake_command(config_path, cores, arguments, profile=profile_file(profile))
         self._session = Session(load_config(config_path))
         self._output = Path(self._session.output)
         self._display = Display(self._output / "logs" / "watch.log")

@@ -1,0 +1,292 @@
+"""What a session costs beside its stages' work: planning, Snakemake and the merge, as it grows.
+
+    python benchmarks/session.py [movies ...]       default: 1000 5000 20000 100000
+
+Movies exist on paper: their files are tiny, and the stages only copy tables that were made up beforehand, with as many
+rows as real ones. The planner, the Snakefile and the merge are the real ones. Prints, for each number of movies, the
+first plan, the first pass, a pass with nothing to do, and a pass with one more shard; and the memory of the largest
+process that is not a stage. What the stages and the merge took is what the rules' benchmark files say.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cryopair.config import Config
+from cryopair.config.rendering import render_yaml
+from cryopair.formats.star import Table, write_star
+from cryopair.session.workflow import Session
+
+SHARD, PARTICLES, RINGS = 64, 50, 100
+JOB, SOURCE = "MotionCorr/job002", "CtfFind/job003/micrographs_ctf.star"
+OPTICS = Table(
+    {
+        "rlnOpticsGroupName": ["opticsGroup1"],
+        "rlnOpticsGroup": [1],
+        "rlnMicrographOriginalPixelSize": [0.83],
+        "rlnVoltage": [300.0],
+        "rlnSphericalAberration": [2.7],
+        "rlnAmplitudeContrast": [0.1],
+        "rlnMicrographPixelSize": [0.83],
+    }
+)
+MOTION = """
+data_general
+
+_rlnImageSizeX 16
+_rlnImageSizeY 16
+_rlnImageSizeZ 2
+_rlnMicrographMovieName {movie}
+_rlnMicrographBinning 1.0
+_rlnMicrographOriginalPixelSize 0.83
+_rlnMicrographDoseRate 1.0
+_rlnMicrographPreExposure 0.0
+_rlnVoltage 300.0
+_rlnMicrographStartFrame 1
+_rlnMotionModelVersion 0
+
+data_global_shift
+
+loop_
+_rlnMicrographFrameNumber #1
+_rlnMicrographShiftX #2
+_rlnMicrographShiftY #3
+1 0.0 0.0
+2 0.5 0.2
+"""
+STAGE = """#!/bin/bash
+# Stands for all stages but the merge: copies what was made up beforehand.
+stage=$1
+case $stage in merge) exec {python} -m cryopair "$@" ;; esac
+while [ $# -gt 0 ]; do
+    case $1 in --table) table=$2 ;; --out) out=$2 ;; --output) output=$2 ;; esac
+    shift
+done
+case $stage in
+    train) mkdir -p $out; touch $out/model.safetensors $out/model.json $out/training.csv ;;
+    freeze) cp made/manifest.star $out ;;
+    measure) shard=$(basename $out .csv); cp made/quality/$shard.csv made/quality/${{shard}}_rings.csv ${{out%/*}} ;;
+    report) touch $output/report.html ;;
+    *) cp made/${{table#*/}} $table ;;
+esac
+"""
+
+
+class Cost(NamedTuple):
+    """What a command took: seconds by the clock, seconds of processors by it and its jobs, and MB of memory."""
+
+    clock: float
+    processor: float
+    memory: float
+
+
+class Paper:
+    """A project with made-up movies.
+
+    Parameters
+    ----------
+    root : Path
+        Its folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.movies = self.shards = 0
+        config = Config(source=SOURCE, picking={"diameter": 150}, extraction={"box": 256})  # type: ignore[arg-type]
+        self.session = Session(config)
+        (root / "config").mkdir(parents=True)
+        (root / "config/config.yaml").write_text(render_yaml(config))
+        shards = Table({"cryopairShard": ["000001", "000002", "000003", "000004"]})
+        write_star(root / "made/manifest.star", {"training_shards": shards})
+        self._environment()
+
+    def _environment(self) -> None:
+        """Make a Python beside which `cryopair` only copies."""
+        binaries = self.root / "python/bin"
+        binaries.mkdir(parents=True)
+        self.python = binaries / "python"
+        self.python.symlink_to(Path(sys.executable).resolve())
+        (self.root / "python/pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        packages = self.root / "python/lib" / version / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "all.pth").write_text("\n".join(path for path in sys.path if path.endswith(("src", "packages"))))
+        (binaries / "cryopair").write_text(STAGE.format(python=self.python))
+        (binaries / "cryopair").chmod(0o755)
+
+    def add(self, movies: int) -> None:
+        """Add movies to the source, and what the stages will say of them."""
+        first = self.movies
+        (self.root / "Movies").mkdir(exist_ok=True)
+        (self.root / JOB / "Movies").mkdir(parents=True, exist_ok=True)
+        for number in range(first, first + movies):
+            (self.root / f"Movies/mic_{number:06d}.tiff").write_bytes(b"%06d" % number)
+            (self.root / f"{JOB}/Movies/mic_{number:06d}.star").write_text(
+                MOTION.format(movie=f"Movies/mic_{number:06d}.tiff")
+            )
+        self.movies += movies
+        write_star(self.root / SOURCE, {"optics": OPTICS, "micrographs": micrographs(range(self.movies))})
+        for start in range(first, self.movies, SHARD):
+            self.shards += 1
+            self._make_up(f"{self.shards:06d}", range(start, min(start + SHARD, self.movies)))
+
+    def _make_up(self, shard: str, numbers: Sequence[int]) -> None:
+        made = self.root / "made"
+        table = micrographs(numbers)
+        names = table["rlnMicrographName"]
+        stems = [f"Movies/{Path(name).stem}" for name in names]
+        table["cryopairFingerprint"] = ["352554-f91f1ce817f1da59+2462-6d4ed9fc26d3199e"] * len(names)
+        steps: list[tuple[str, dict[str, list[object]]]] = [
+            (
+                "halves",
+                {
+                    "rlnMicrographNameEven": [f"cryopair/halves/{stem}_EVN.mrc" for stem in stems],
+                    "rlnMicrographNameOdd": [f"cryopair/halves/{stem}_ODD.mrc" for stem in stems],
+                    "cryopairCorrelationEvenOdd": [0.1] * len(names),
+                    "cryopairCorrelationRaw": [1.0] * len(names),
+                },
+            ),
+            (
+                "denoised",
+                {
+                    "rlnMicrographNameDenoised": [f"cryopair/denoised/{stem}.mrc" for stem in stems],
+                    "cryopairModel": ["ccda873f7bf0"] * len(names),
+                },
+            ),
+            (
+                "picks",
+                {
+                    "cryopairPicker": ["log"] * len(names),
+                    "cryopairPicks": [f"cryopair/picks/{stem}_log.star" for stem in stems],
+                    "cryopairPickCount": [PARTICLES] * len(names),
+                },
+            ),
+            (
+                "coordinates",
+                {
+                    "rlnMicrographCoordinates": [f"cryopair/coordinates/{stem}_log.star" for stem in stems],
+                    "cryopairPicksOutside": [0] * len(names),
+                },
+            ),
+        ]
+        for stage, columns in steps:
+            for label, values in columns.items():
+                table[label] = values
+            write_star(made / stage / f"{shard}.star", {"optics": OPTICS, "micrographs": table})
+        write_particles(made / "particles" / f"{shard}.star", names, stems)
+        (made / "quality").mkdir(exist_ok=True)
+        quality = ["micrograph,snr_raw_db,snr_denoised_db"] + [f"{name},-13.0172,0.689161" for name in names]
+        (made / f"quality/{shard}.csv").write_text("\n".join(quality) + "\n")
+        rings = ["micrograph,spatial_frequency_per_A,frc_raw,frc_denoised,signal_power_std2,noise_power_std2"]
+        rings += [f"{name},{k / 400:g},0.990767,0.969689,0.0094801,0.0003136" for name in names for k in range(RINGS)]
+        (made / f"quality/{shard}_rings.csv").write_text("\n".join(rings) + "\n")
+
+    def run(self, *command: str) -> Cost:
+        """Run cryopair, and say what it cost."""
+        start = time.perf_counter()
+        pid = os.posix_spawn(
+            str(self.python),
+            [str(self.python), "-m", "cryopair", *command],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, str(self.root / "said.txt"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+        )
+        _, status, usage = os.wait4(pid, 0)
+        seconds = time.perf_counter() - start
+        assert status == 0, (self.root / "said.txt").read_text()
+        return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+    def work(self, shard: str | None = None) -> dict[str, float]:
+        """Return the seconds of each stage of a shard (and of the merge), as the rules' benchmark files say."""
+        names = {"merge": "merge.tsv"} | {
+            stage: f"{stage}/{shard}.tsv" for stage in ("halves", "denoise", "measure", "pick", "handoff", "extract")
+        }
+        return {
+            stage: float((self.root / "cryopair/benchmarks" / name).read_text().splitlines()[1].split()[0])
+            for stage, name in names.items()
+        }
+
+
+def micrographs(numbers: Sequence[int]) -> Table:
+    """Return a list of micrographs as CtfFind writes it."""
+    names = [f"{JOB}/Movies/mic_{number:06d}" for number in numbers]
+    return Table(
+        {
+            "rlnMicrographName": [f"{name}.mrc" for name in names],
+            "rlnOpticsGroup": [1] * len(names),
+            "rlnDefocusU": [12778.295282] * len(names),
+            "rlnDefocusV": [12514.131691] * len(names),
+            "rlnCtfAstigmatism": [264.163591] * len(names),
+            "rlnDefocusAngle": [81.388950] * len(names),
+            "rlnCtfFigureOfMerit": [0.13696] * len(names),
+            "rlnCtfMaxResolution": [4.959013] * len(names),
+            "rlnMicrographMetadata": [f"{name}.star" for name in names],
+        }
+    )
+
+
+def write_particles(path: Path, names: Sequence[str], stems: Sequence[str]) -> None:
+    """Write particles as the stage extract does."""
+    one = Table({"rlnCoordinateX": [105.0], "rlnCoordinateY": [111.0], "rlnAutopickFigureOfMerit": [0.428052]})
+    one["rlnClassNumber"], one["rlnAnglePsi"], one["rlnImageName"] = [0], [0.0], ["IMAGE"]
+    one["rlnMicrographName"], one["rlnOpticsGroup"] = ["NAME"], [1]
+    for label in ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnCtfMaxResolution", "rlnCtfFigureOfMerit"):
+        one[label] = [1234.567]
+    one["rlnCtfBfactor"], one["rlnCtfScalefactor"], one["rlnPhaseShift"] = [0.0], [1.0], [0.0]
+    write_star(path, {"optics": OPTICS, "particles": one})
+    head, row = path.read_text().removesuffix(" \n").rsplit("\n", 2)[:2]
+    row = row.replace("       IMAGE", "{i:06d}@cryopair/particles/{stem}.mrcs").replace("        NAME", "{name}")
+    rows = [
+        row.format(i=i, stem=stem, name=name)
+        for name, stem in zip(names, stems, strict=True)
+        for i in range(1, PARTICLES + 1)
+    ]
+    path.write_text("\n".join([head, *rows, " ", ""]))
+
+
+def measure(movies: int, folder: Path) -> None:
+    """Print one line of the growth curve."""
+    paper = Paper(folder / str(movies))
+    paper.add(movies)
+    os.chdir(paper.root)
+    plan = paper.run("plan")
+    first = paper.run("run", "--cores", "64")
+    nothing = paper.run("run")
+    assert "Nothing to be done" in (paper.root / "cryopair/logs/run.log").read_text()
+    paper.add(SHARD)
+    more = paper.run("run")
+    work = paper.work(f"{paper.shards:06d}")
+    merge = work.pop("merge")
+    shown = [f"{cost.clock:8.1f} ({cost.processor:6.1f})" for cost in (plan, first, nothing, more)]
+    memory = max(cost.memory for cost in (plan, nothing, more))
+    print(f"{movies:7d} {' '.join(shown)} {merge:8.1f} {sum(work.values()):8.1f} {memory:8.0f}", flush=True)
+    shutil.rmtree(paper.root)
+
+
+def main() -> None:
+    """Measure all sizes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("movies", nargs="*", type=int, default=[1000, 5000, 20000, 100000])
+    options = parser.parse_args()
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?: ?")
+    print(f"{model.split(': ')[1]}, {len(os.sched_getaffinity(0))} shared cores")
+    print(f"shards of {SHARD}, {PARTICLES} particles and {RINGS} rings of spectra per movie")
+    print("seconds by the clock (and of processors); of the last pass, those of its merge and of its stages; MB")
+    print(" movies       first plan        first pass    nothing to do       +1 shard      merge   stages   memory")
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        for movies in options.movies:
+            measure(movies, Path(folder))
+            os.chdir(here)
+
+
+if __name__ == "__main__":
+    main()

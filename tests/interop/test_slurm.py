@@ -1,0 +1,86 @@
+"""The workflow on a real Slurm: the same bytes as on one machine, through jobs that are killed and tried again."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+
+import pytest
+from made_up import Project
+from one_node_slurm import one_node_cluster
+
+VICTIM = "halves"
+"""The stage whose first job is killed, as the kernel does when memory runs out."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with one_node_cluster(tmp_path_factory.mktemp("slurm")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def on_slurm(cluster: None, prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that went through Slurm; the first job of `VICTIM` was killed."""
+    project = prepared.copy(tmp_path_factory.mktemp("on_slurm") / "project")
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_one, args=(project, VICTIM, ended))
+    killer.start()
+    try:
+        project.run("--profile", "slurm")
+    finally:
+        ended.set()
+        killer.join()
+    return project
+
+
+def kill_one(project: Project, stage: str, ended: threading.Event) -> None:
+    """Kill the process of a stage once it is there."""
+    while not ended.wait(0.1):
+        for pid in project.processes(stage):
+            os.kill(pid, signal.SIGKILL)
+            return
+
+
+def log(project: Project) -> str:
+    return (project.output / "logs/run.log").read_text()
+
+
+def test_results_are_those_of_a_local_run(on_slurm: Project, undisturbed: Project) -> None:
+    assert on_slurm.results() == undisturbed.results()
+
+
+def test_a_killed_job_is_tried_again_with_more_memory(on_slurm: Project) -> None:
+    requests = re.findall(rf"rule {VICTIM}:.*?mem_mb=(\d+)", log(on_slurm), re.DOTALL)
+    assert requests == ["8000", "16000"]
+    assert "Trying to restart job" in log(on_slurm)
+    assert on_slurm.jobs[VICTIM] == 1
+
+
+def test_small_jobs_run_where_cryopair_runs(on_slurm: Project) -> None:
+    submitted = re.findall(r"submitted with SLURM jobid \d+ \(log: .*?slurm_logs/rule_(\w+)", log(on_slurm))
+    assert set(submitted) == {"halves", "train", "denoise", "measure", "pick", "extract", "report"}
+    assert submitted.count(VICTIM) == 2
+
+
+def test_jobs_ask_slurm_for_what_the_rules_say(on_slurm: Project) -> None:
+    """Slurm still knows the jobs: those that use the GPU had one, with the cores that the profile says."""
+    said = subprocess.run(["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True).stdout
+    jobs = {match[1]: line for line in said.splitlines() if (match := re.search(r"Comment=\S*?rule_(\w+)", line))}
+    for stage in ("train", "denoise", "measure"):
+        assert "gpu" in re.search(r"TresPerJob=(\S+)|Gres=(\S+)|TRES=(\S+)", jobs[stage])[0], jobs[stage]
+        assert "CPUs/Task=8" in jobs[stage]
+    for stage in ("halves", "pick", "extract"):
+        assert "gpu" not in jobs[stage].replace("rule_", "")
+
+
+def test_nothing_is_left_to_do(on_slurm: Project) -> None:
+    assert not on_slurm.run("--profile", "slurm")
+
+
+def test_profiles_go_by_name_or_folder(prepared: Project) -> None:
+    result = prepared.cryopair("run", "--dry-run", "--profile", "slrum")
+    assert result.returncode == 1
+    assert "'slrum' is no folder with a config.yaml. There are also, by name: default, slurm." in result.stderr
