@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryopair.errors import BadFileError, CryopairError
@@ -55,6 +55,7 @@ def test_untouched_values_come_back_as_they_were(tmp_path: Path) -> None:
     assert "4.60142e-05" in (tmp_path / "b.star").read_text()
 
 
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(values, values), max_size=5))
 def test_any_value_round_trips(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
     path = tmp_path_factory.mktemp("star") / "a.star"
