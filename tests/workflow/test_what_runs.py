@@ -1,11 +1,9 @@
 """What a pass does: everything once, then only what is new or changed."""
 
 import os
-import re
 from collections import Counter
 
-import pytest
-from made_up import MOVIES, SOURCE, Project
+from made_up import MOVIES, Project
 
 from cryopair.formats.star import read_star
 
@@ -14,29 +12,6 @@ AT_THE_END = Counter({"merge": 1, "report": 1})
 
 
 ONE_SHARD = Counter(dict.fromkeys(PER_SHARD, 1)) + AT_THE_END
-
-
-TRAINING = Counter({"freeze": 1, "train": 1})
-NEWER = """
-from snakemake.cli import main
-from cryopair.session.versions import VERSIONS
-VERSIONS["{stage}"] += 1
-main()
-"""
-
-
-def planned(project: Project) -> Counter[str]:
-    """Return how many jobs of each rule a pass would run."""
-    result = project.cryopair("run", "--dry-run")
-    assert result.returncode == 0, result.stderr
-    return jobs_of(result.stdout + result.stderr)
-
-
-def jobs_of(said: str) -> Counter[str]:
-    """Read the table of jobs of a dry run."""
-    table = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total", said, re.MULTILINE | re.DOTALL)
-    counts = [line.split() for line in table[1].splitlines()] if table else []
-    return Counter({rule: int(count) for rule, count in counts if rule != "all"})
 
 
 def test_first_run_does_everything_once(finished: Project) -> None:
@@ -87,47 +62,6 @@ def test_touching_movies_and_micrographs_runs_nothing(project: Project) -> None:
         for path in (project.folder / folder).iterdir():
             os.utime(path)
     assert project.run() == Counter()
-
-
-def test_touching_the_source_list_runs_nothing(project: Project) -> None:
-    path = project.folder / SOURCE
-    path.write_bytes(path.read_bytes())
-    assert planned(project) == Counter()
-
-
-@pytest.mark.parametrize(
-    ("lost", "jobs"),
-    [
-        ("particles.star", AT_THE_END),
-        ("report.html", Counter({"report": 1})),
-        ("picks/000001.star", Counter()),
-        ("denoised/000001.star", ONE_SHARD - Counter({"halves": 1})),
-        ("halves/000001.star", ONE_SHARD),
-        ("quality/000001.csv", Counter({"measure": 1}) + AT_THE_END),
-    ],
-)
-def test_a_lost_file_is_made_again_with_what_follows_if_anything_needs_it(
-    project: Project, lost: str, jobs: Counter[str]
-) -> None:
-    (project.output / lost).unlink()
-    assert planned(project) == jobs
-
-
-@pytest.mark.parametrize(
-    ("stage", "jobs"),
-    [
-        ("halves", ONE_SHARD + TRAINING),
-        ("train", ONE_SHARD - Counter({"halves": 1}) + TRAINING),
-        ("denoise", ONE_SHARD - Counter({"halves": 1})),
-        ("extract", Counter({"extract": 1}) + AT_THE_END),
-        ("report", Counter({"report": 1})),
-    ],
-)
-def test_a_new_version_of_a_stage_runs_it_and_what_follows(project: Project, stage: str, jobs: Counter[str]) -> None:
-    (project.folder / "newer.py").write_text(NEWER.format(stage=stage))
-    result = project.snakemake("--dry-run", program="newer")
-    assert result.returncode == 0, result.stderr
-    assert jobs_of(result.stdout + result.stderr) == jobs
 
 
 def test_dry_run_writes_nothing(fresh: Project) -> None:
