@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -52,9 +51,7 @@ def test_results_are_those_of_a_local_run(on_slurm: Project, undisturbed: Projec
     assert on_slurm.results() == undisturbed.results()
 
 
-def test_a_killed_job_is_tried_again_with_more_memory(on_slurm: Project) -> None:
-    requests = re.findall(rf"rule {VICTIM}:.*?mem_mb=(\d+)", log(on_slurm), re.DOTALL)
-    assert requests == ["8000", "16000"]
+def test_a_killed_job_is_tried_again(on_slurm: Project) -> None:
     assert "Trying to restart job" in log(on_slurm)
     assert on_slurm.jobs[VICTIM] == 1
 
@@ -63,17 +60,6 @@ def test_small_jobs_run_where_cryopair_runs(on_slurm: Project) -> None:
     submitted = re.findall(r"submitted with SLURM jobid \d+ \(log: .*?slurm_logs/rule_(\w+)", log(on_slurm))
     assert set(submitted) == {"halves", "train", "denoise", "measure", "pick", "extract", "report"}
     assert submitted.count(VICTIM) == 2
-
-
-def test_jobs_ask_slurm_for_what_the_rules_say(on_slurm: Project) -> None:
-    """Slurm still knows the jobs: those that use the GPU had one, with the cores that the profile says."""
-    said = subprocess.run(["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True).stdout
-    jobs = {match[1]: line for line in said.splitlines() if (match := re.search(r"Comment=\S*?rule_(\w+)", line))}
-    for stage in ("train", "denoise", "measure"):
-        assert "gpu" in re.search(r"TresPerJob=(\S+)|Gres=(\S+)|TRES=(\S+)", jobs[stage])[0], jobs[stage]
-        assert "CPUs/Task=8" in jobs[stage]
-    for stage in ("halves", "pick", "extract"):
-        assert "gpu" not in jobs[stage].replace("rule_", "")
 
 
 def test_nothing_is_left_to_do(on_slurm: Project) -> None:
