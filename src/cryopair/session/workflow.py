@@ -295,8 +295,9 @@ class Session:
         return f"{folder}/{WEIGHTS}"
 
     def with_model(self) -> list[str]:
-        """Return the shards that there is a model for."""
-        return [shard for shard in self.shards() if self.models.model_of(shard)]
+        """Return the shards that there is a model for, without those that later ones have taken in again as a whole."""
+        lengths = shard_lengths(Path(self.output))
+        return [shard for shard, length in lengths.items() if length and self.models.model_of(shard)]
 
     @property
     def model(self) -> str:
@@ -403,7 +404,7 @@ class Session:
     def targets(self, shards: list[str]) -> list[str]:
         """Return all that a pass is to make: everything for shards that there is a model for, half-sums of others."""
         done = self.with_model()
-        halves = self.tables("halves", [shard for shard in shards if shard not in done])
+        halves = [] if done else self.tables("halves", shards)
         return [*halves, *(self.merged_outputs() if done else []), *([f"{self.output}/report.html"] if done else [])]
 
     def merged_outputs(self) -> list[str]:
