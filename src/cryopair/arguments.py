@@ -192,7 +192,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="of picks nearer to each other keep the best (default: drop only a second one on the same pixel)",
     )
 
-    add_export_options(add("export-coordinates", "write coordinates for EMAN, crYOLO, Topaz and others"))
+    add_export_options(add("export-coordinates", "write coordinates for EMAN, crYOLO, Topaz, cryoSPARC and others"))
 
     sub = add("extract", "cut particles from the RAW micrographs, as RELION's Extract job does")
     _stage(sub)

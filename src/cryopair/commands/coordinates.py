@@ -71,9 +71,9 @@ def add_export_options(sub: argparse.ArgumentParser) -> None:
     add(
         "--format",
         dest="as_format",
-        choices=("box", "topaz", "csv"),
+        choices=("box", "topaz", "csv", "cryosparc"),
         required=True,
-        help="box: EMAN's and crYOLO's, a file for each micrograph; topaz, csv: one table",
+        help="box: EMAN's and crYOLO's, a file for each micrograph; topaz, csv, cryosparc (STAR): one table",
     )
     add("--box", type=int, metavar="PX", help="side of the boxes in pixels of the micrograph, even")
 

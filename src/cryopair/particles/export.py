@@ -8,11 +8,16 @@ from pathlib import Path
 from ..errors import BadFileError, UsageError
 from ..formats.coordinates import Places, read_places
 from ..formats.coordinates.star import is_list_of_files, listed_files
-from ..formats.coordinates.writing import write_boxes, write_csv, write_topaz_table
+from ..formats.coordinates.writing import write_boxes, write_csv, write_star_of_all, write_topaz_table
 from ..formats.star import read_star
 from ..micrographs import mirrored
 
-FORMATS = ("box", "topaz", "csv")
+FORMATS = ("box", "topaz", "csv", "cryosparc")
+_TABLES = {
+    "topaz": (write_topaz_table, "coordinates.txt"),
+    "csv": (write_csv, "coordinates.csv"),
+    "cryosparc": (write_star_of_all, "cryosparc.star"),
+}
 
 
 def export_coordinates(star: str | Path, *, out: Path, as_format: str, box: int | None = None) -> tuple[int, list[str]]:
@@ -56,9 +61,7 @@ def export_coordinates(star: str | Path, *, out: Path, as_format: str, box: int 
         for path, places in zip(files, images, strict=True):
             write_boxes(path, places, box=box)
     else:
-        write, name = {"topaz": (write_topaz_table, "coordinates.txt"), "csv": (write_csv, "coordinates.csv")}[
-            as_format
-        ]
+        write, name = _TABLES[as_format]
         files = [str(out / name)]
         write(files[0], images)
     return sum(map(len, images)), files

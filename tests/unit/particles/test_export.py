@@ -58,11 +58,14 @@ def test_all_micrographs_of_a_session(coordinates: Micrographs, star: str, capsy
     assert "3 particles in boxes/Movies/a.box and 2 more" in capsys.readouterr().out
     assert Path("boxes/Movies/a.box").read_text() == "6\t16\t8\t8\t1\n26\t36\t8\t8\t0\n"
     assert Path("boxes/Movies/c.box").read_text() == ""
-    for name, images in (("topaz", ["a", "b"]), ("csv", coordinates.table["rlnMicrographName"][:2])):
+    whole = coordinates.table["rlnMicrographName"][:2]
+    for name, images in (("topaz", ["a", "b"]), ("csv", whole), ("cryosparc", whole)):
         (path,) = export_coordinates(star, out=Path("tables"), as_format=name)[1]
         found = read_places(path)
         assert [places.image for places in found] == images
         assert [places.x.tolist() for places in found] == [[10, 30], [50]]
+        assert [places.y.tolist() for places in found] == [[20, 40], [60]]
+        assert [places.score.tolist() for places in found] == [[1, 0], [1]]
 
 
 def test_what_cannot_be_exported_is_explained(coordinates: Micrographs) -> None:

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from cryopair.errors import BadFileError
+from cryopair.formats.coordinates import read_places
 from cryopair.formats.coordinates.cryosparc import read_locations
-from cryopair.formats.cryosparc import read_table
+from cryopair.formats.coordinates.writing import write_star_of_all
+from cryopair.formats.cryosparc import paths, read_table
+from cryopair.formats.mrc import read_mrc_info
 from cryopair.formats.star import read_star
 from cryopair.sources import Kind, kind_of, read_source
 from cryopair.sources.cryosparc import read_exposures
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "cryosparc"
+PICKS = SHARED.parent / "apoferritin-10146"
 
 
 def write(path: Path, **columns: list) -> Path:
@@ -69,8 +73,39 @@ def test_defocus_and_angle_are_those_that_another_program_converted() -> None:
     np.testing.assert_allclose(table["ctf/df1_A"], star.floats("rlnDefocusU"), atol=0.1)
     np.testing.assert_allclose(table["ctf/df2_A"], star.floats("rlnDefocusV"), atol=0.1)
     np.testing.assert_allclose(np.degrees(table["ctf/df_angle_rad"]), star.floats("rlnDefocusAngle"), atol=0.01)
+    for theirs, ours in (
+        ("accel_kv", "Voltage"),
+        ("cs_mm", "SphericalAberration"),
+        ("amp_contrast", "AmplitudeContrast"),
+    ):
+        np.testing.assert_allclose(table[f"ctf/{theirs}"], star.floats(f"rln{ours}"), rtol=1e-6)
+    pixel_size = 1e4 * star.floats("rlnDetectorPixelSize") / star.floats("rlnMagnification")
+    np.testing.assert_allclose(table["blob/psize_A"], pixel_size, rtol=1e-6)
+    images = zip(table["blob/idx"] + 1, paths(table["blob/path"]), strict=True)  # theirs count from 0, RELION's from 1
+    assert [f"{number}@{path}" for number, path in images] == star["rlnImageName"]
     with pytest.raises(BadFileError, match=r"has blob, ctf, uid; expected micrographs"):
         read_exposures(SHARED / "empiar_10076_7.cs")
+
+
+@pytest.mark.skipif(not PICKS.is_dir(), reason="the real picks are not beside this checkout")
+@pytest.mark.parametrize("picks", sorted(PICKS.glob("*_picks.star")), ids=lambda path: path.stem)
+def test_real_picks_go_to_fractions_and_to_a_star_file_and_come_back(tmp_path: Path, picks: Path) -> None:
+    """Fractions as cryosparc-tools' example for crYOLO makes them of RELION's coordinates: nothing is turned over."""
+    (places,) = read_places(picks)
+    height, width = read_mrc_info(str(picks).replace("_picks.star", "_frame.mrc")).shape[-2:]
+    path = write(
+        tmp_path / "p.cs",
+        location__micrograph_path=[b"J1/imported/0123_a.mrc"] * len(places),
+        location__micrograph_shape=[[height, width]] * len(places),
+        location__center_x_frac=np.float32(places.x / width).tolist(),
+        location__center_y_frac=np.float32(places.y / height).tolist(),
+    )
+    (found,) = read_places(path)
+    write_star_of_all(tmp_path / "p.star", [found])
+    (written,) = read_places(tmp_path / "p.star")
+    assert written.image == found.image == "J1/imported/0123_a.mrc"
+    for back in (found, written):
+        np.testing.assert_allclose(np.stack([back.x, back.y]), np.stack([places.x, places.y]), atol=1e-3)
 
 
 def test_damaged_and_dangerous_tables_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Coordinates for other programs: boxes of EMAN, tables of Topaz, CSV. `box`, `tables` say what they mean."""
+"""Coordinates for other programs: boxes of EMAN, tables of Topaz, CSV, STAR. `box`, `tables` say what they mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..atomic import write_text
+from ..star import Table, write_star
 from .places import NO_SCORE, Places
 
 
@@ -57,6 +58,20 @@ def write_csv(path: str | Path, images: Iterable[Places]) -> None:
     """Write one table of all images, with commas."""
     lines = [line for places in images for line in _lines(f'"{places.image}"', places, ",")]
     write_text(path, "\n".join(["micrograph,x,y,score", *lines]) + "\n")
+
+
+def write_star_of_all(path: str | Path, images: Iterable[Places]) -> None:
+    """Write one STAR of all images, as cryoSPARC imports locations: in RELION's terms, each with its micrograph."""
+    images = list(images)
+    places = Table(
+        {
+            "rlnMicrographName": [found.image for found in images for _ in range(len(found))],
+            "rlnCoordinateX": [x for found in images for x in found.x],
+            "rlnCoordinateY": [y for found in images for y in found.y],
+            "rlnAutopickFigureOfMerit": [score for found in images for score in found.score],
+        }
+    )
+    write_star(path, {"particles": places})
 
 
 def _lines(name: str, places: Places, separator: str) -> list[str]:
