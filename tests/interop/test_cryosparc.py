@@ -25,7 +25,7 @@ from cryosparc import mrc, star
 from cryosparc.dataset import Dataset
 
 blocks = star.read(sys.argv[1])
-table = blocks["particles"]
+table = blocks["particles" if "particles" in blocks else ""]
 paths = table["rlnMicrographName"]
 images = [mrc.read(path)[1][0] for path in paths]
 shape = np.array([image.shape for image in images])

@@ -61,7 +61,10 @@ def write_csv(path: str | Path, images: Iterable[Places]) -> None:
 
 
 def write_star_of_all(path: str | Path, images: Iterable[Places]) -> None:
-    """Write one STAR of all images, as cryoSPARC imports locations: in RELION's terms, each with its micrograph."""
+    """Write one STAR of all images: RELION's coordinates, each with its micrograph.
+
+    The block has no name, as in the table that crYOLO writes for cryoSPARC: it needs no optics groups beside it.
+    """
     images = list(images)
     places = Table(
         {
@@ -71,7 +74,7 @@ def write_star_of_all(path: str | Path, images: Iterable[Places]) -> None:
             "rlnAutopickFigureOfMerit": [score for found in images for score in found.score],
         }
     )
-    write_star(path, {"particles": places})
+    write_star(path, {"": places})
 
 
 def _lines(name: str, places: Places, separator: str) -> list[str]:
