@@ -9,7 +9,7 @@ help:
 	@echo "make demo     run the whole chain on made-up movies and show how good it is (a few minutes, no GPU)"
 	@echo "make test     run the tests"
 	@echo "make lint     check style, types and the workflow"
-	@echo "make interop  run the tests against RELION (installed by .ci/install)"
+	@echo "make interop  run the long tests, and those against RELION, Topaz, Slurm and Chromium (installed by .ci/install)"
 	@echo "make bench    measure our denoiser beside Topaz (BENCH=--large, BENCH=--quick; half an hour on two cores)"
 	@echo "make wheel    build the package, workflow included"
 	@echo "make clean    remove .venv, $(DEMO) and build files"
@@ -27,9 +27,10 @@ demo: $(BIN)/cryopair
 	cd $(DEMO) && ../$(BIN)/cryopair score
 
 test: $(BIN)/cryopair
-	$(BIN)/pytest --numprocesses=auto
+	$(BIN)/pytest --numprocesses=auto -m "not slow"
 
 interop: $(BIN)/cryopair
+	$(BIN)/pytest -m slow
 	$(BIN)/pytest tests/interop
 
 bench: $(BIN)/cryopair

@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import pytest
 from made_up import MOVIES, Project
 
 from cryopair.formats.star import Table, read_star, write_star
+
+pytestmark = pytest.mark.slow
 
 
 def particles_by_place(table: Table) -> set[tuple[str, ...]]:

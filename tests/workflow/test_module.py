@@ -13,6 +13,8 @@ from cryopair.formats.star import read_star
 SNAKEFILE = """
 from cryopair.session.passes import workflow_folder
 
+pytestmark = pytest.mark.slow
+
 configfile: "mine.yaml"
 
 module cryopair:

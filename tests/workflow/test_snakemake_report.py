@@ -3,7 +3,10 @@
 import json
 import re
 
+import pytest
 from made_up import Project
+
+pytestmark = pytest.mark.slow
 
 FIGURES = {"snr", "histograms", "training", "motion", "track", "picks", "frc", "spectrum"}
 TABLES = {"summary", "micrographs", "failed", "frequencies", "training"}

@@ -8,6 +8,8 @@ from made_up import MOVIES, SETTINGS, Project
 
 from cryopair.formats.star import read_star
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"mic_{number:04d}" for number in range(1, MOVIES + 1)]
 
 
