@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mrcfile
@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from made_up import Project
 from scipy.ndimage import gaussian_filter, map_coordinates
+from stage_commands import ForkServer
 
 from cryopair.formats.mrc import write_mrc
 
@@ -47,6 +48,14 @@ def undisturbed(prepared: Project, tmp_path_factory: pytest.TempPathFactory) -> 
     project = prepared.copy(tmp_path_factory.mktemp("undisturbed") / "project")
     project.run()
     return project
+
+
+@pytest.fixture
+def server() -> Iterator[ForkServer]:
+    """Runs commands without paying for their imports."""
+    server = ForkServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

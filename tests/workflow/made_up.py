@@ -53,12 +53,12 @@ class Project:
 
     def results(self) -> dict[str, str]:
         """Return the hash of every file that was made, hidden ones too, but logs, times and locks."""
-        apart = ("logs", "benchmarks", "plan/lock", "plan/run.lock")
+        apart = ("logs", "benchmarks", "plan/lock", "plan/run.lock", "status.json")
         files = {str(path.relative_to(self.output)): path for path in self.output.rglob("*") if path.is_file()}
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in sorted(files.items())
-            if not name.startswith(apart)
+            if not name.startswith(apart) and not name.endswith(".snakemake_timestamp")
         }
 
     def processes(self, command: str = "") -> list[int]:
@@ -87,10 +87,10 @@ class Project:
     def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.python("cryopair", *arguments)
 
-    def start(self) -> subprocess.Popen[str]:
-        """Start a pass in a process group of its own."""
+    def start(self, command: str = "run", *arguments: str) -> subprocess.Popen[str]:
+        """Start a pass, or a watcher."""
         return subprocess.Popen(
-            [sys.executable, "-m", "cryopair", "run", "--cores", "2"],
+            [sys.executable, "-m", "cryopair", command, "--cores", "2", *arguments],
             cwd=self.folder,
             env=self._environment(),
             start_new_session=True,
@@ -99,22 +99,28 @@ class Project:
             text=True,
         )
 
+    @property
+    def token(self) -> str:
+        """What the processes of the last pass carry; empty before the first."""
+        lock = self.output / "plan" / "run.lock"
+        return lock.read_text() if lock.exists() else ""
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill what was started and all that it started, at once."""
+        for pid in (process.pid, *processes_of(self.token)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
     def run_and_kill(self, when: str) -> None:
         """Start a pass, and kill it and all its jobs as soon as a file like `when` is there."""
-        command = [sys.executable, "-m", "cryopair", "run", "--cores", "2"]
-        process = subprocess.Popen(
-            command, cwd=self.folder, env=self._environment(), start_new_session=True, stdout=subprocess.DEVNULL
-        )
+        process = self.start()
         deadline = time.monotonic() + 600
         while not list(self.output.glob(when)):
             assert process.poll() is None, f"the run ended before {when} was there"
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        token = (self.output / "plan" / "run.lock").read_text()
-        for pid in (process.pid, *processes_of(token)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.wait()
+        self.kill(process)
 
     def snakemake(self, *arguments: str, program: str = "snakemake") -> subprocess.CompletedProcess[str]:
         """Run bare snakemake, or a program that takes its options, with the workflow's profile."""

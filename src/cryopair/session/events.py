@@ -12,6 +12,8 @@ from typing import Any
 _TAIL_BYTES = 4000
 _ERROR = re.compile(r"^(?:cryopair: |(?:\w+\.)*\w*(?:Error|Exception): )(.+)", re.MULTILINE)
 
+_SILENT = "ended without a word. Was it killed, because memory ran out?"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -42,7 +44,7 @@ class Job:
     def complaint(self) -> str:
         """What its log says of its failure: the last message of an error."""
         found = _ERROR.findall(tail(self.log).replace("\r", "\n"))
-        return found[-1] if found else f"{self.message}: failed; see {self.log}"
+        return found[-1] if found else f"{self.message}: {_SILENT} See {self.log}"
 
 
 class PassEvents:

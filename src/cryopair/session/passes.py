@@ -21,7 +21,7 @@ from ..config import load_config
 from ..errors import StorageError, UsageError
 from ..formats.star import read_star
 from ..formats.star_rows import count_rows
-from ..report.live import LIVE
+from ..report.live import LIVE, end_live
 from ..sources import Kind, summarise
 from .leftovers import stop_leftovers
 from .progress import follow
@@ -236,6 +236,7 @@ def _conclude(session: Session) -> int:
     parts = [f"{count_rows(denoised, 'micrographs')} micrographs denoised"]
     if config.extraction.box and particles.is_file():
         parts.append(f"{count_rows(particles, 'particles')} raw particles")
+    end_live(output)  # a watcher that was killed left it reading itself again
     print(f"report: {output / 'report.html'}")
     fate = f"{failures} micrographs FAILED, see {output / 'failed.star'}" if failures else "none failed"
     if session.given_coordinates:

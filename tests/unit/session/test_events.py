@@ -85,4 +85,5 @@ def test_what_a_running_job_says_last(tmp_path: Path) -> None:
     events = PassEvents(tmp_path / "events.jsonl")
     events.update()
     assert events.running[1].last_line == "halves:  20%|##"
-    assert events.running[1].complaint == f"Job 1: failed; see {log}"
+    said = f"Job 1: ended without a word. Was it killed, because memory ran out? See {log}"
+    assert events.running[1].complaint == said
