@@ -60,20 +60,35 @@ _rlnMicrographShiftY #3
 1 0.0 0.0
 2 0.5 0.2
 """
+MODEL = "v1-0123abcd"
+QUALITY = (
+    "micrograph,used_for_training,snr_raw_db,snr_denoised_db,concerns,bias_db,lost_db,invented_db,corr_even_odd,"
+    "corr_even_odd_denoised,corr_near_nyquist,signal_power_std2,noise_power_std2,residual_noise_power_std2,"
+    "bias_power_std2,lost_power_std2,invented_power_std2,excess_error_power_std2,grid_peak_db,seam_std,seam_at"
+)
+QUALITY_OF_ONE = (
+    ",-11.9836,0.128969,blurred,-0.159793,-0.161451,-34.3437,0.030695,0.169318,0.00176799,0.0264161,0.834184,"
+    "0.000362723,0.0254618,0.0254521,9.71634e-06,0.0258246,3.58603,5.40668,column 216"
+)
+RING = (
+    "micrograph,spatial_frequency_per_A,coefficients,frc_raw,frc_denoised,frc_denoised_raw,signal_power_std2,"
+    "noise_power_std2,residual_noise_power_std2,bias_power_std2"
+)
+RINGS_OF_ONE = "{name},{frequency:g},14,0.989252,0.752974,0.610539,0.00971494,0.000206023,7.60875e-06,0.00912081"
 STAGE = """#!/bin/bash
 # Stands for all stages but the merge: copies what was made up beforehand.
 stage=$1
 case $stage in merge) exec {python} -m cryopair "$@" ;; esac
 while [ $# -gt 0 ]; do
-    case $1 in --table) table=$2 ;; --out) out=$2 ;; --output) output=$2 ;; esac
+    case $1 in --table) table=${{2#*/}} ;; --out) out=$2 ;; --output) output=$2 ;; esac
     shift
 done
 case $stage in
-    train) mkdir -p $out; touch $out/model.safetensors $out/model.json $out/training.csv ;;
+    train) touch $out/model.safetensors $out/model.json $out/training.csv ;;
     freeze) cp made/manifest.star $out ;;
     measure) shard=$(basename $out .csv); cp made/quality/$shard.csv made/quality/${{shard}}_rings.csv ${{out%/*}} ;;
-    report) touch $output/report.html ;;
-    *) cp made/${{table#*/}} $table ;;
+    report) mkdir -p $output/report/{{figures,tables}}; touch $output/report.html ;;
+    *) cp made/${{table%%/*}}/${{table##*/}} cryopair/$table ;;
 esac
 """
 
@@ -150,28 +165,35 @@ class Paper:
                     "rlnMicrographNameOdd": [f"cryopair/halves/{stem}_ODD.mrc" for stem in stems],
                     "cryopairCorrelationEvenOdd": [0.1] * len(names),
                     "cryopairCorrelationRaw": [1.0] * len(names),
+                    "cryopairIntensity": [10.985435] * len(names),
+                    "cryopairContamination": [0.0] * len(names),
+                    "cryopairCarbon": [0.133333] * len(names),
+                    "cryopairMotionEarly": [3.209572] * len(names),
+                    "cryopairMotionLate": [3.581526] * len(names),
                 },
             ),
             (
                 "denoised",
                 {
-                    "rlnMicrographNameDenoised": [f"cryopair/denoised/{stem}.mrc" for stem in stems],
-                    "cryopairModel": ["ccda873f7bf0"] * len(names),
+                    "rlnMicrographNameDenoised": [f"cryopair/denoised/{MODEL}/{stem}.mrc" for stem in stems],
+                    "cryopairModel": [MODEL] * len(names),
                 },
             ),
             (
                 "picks",
                 {
-                    "cryopairPicker": ["log"] * len(names),
-                    "cryopairPicks": [f"cryopair/picks/{stem}_log.star" for stem in stems],
+                    "cryopairPicker": ["blob"] * len(names),
+                    "cryopairPicks": [f"cryopair/picks/{stem}_blob.star" for stem in stems],
                     "cryopairPickCount": [PARTICLES] * len(names),
                 },
             ),
             (
                 "coordinates",
                 {
-                    "rlnMicrographCoordinates": [f"cryopair/coordinates/{stem}_log.star" for stem in stems],
+                    "rlnMicrographCoordinates": [f"cryopair/coordinates/{stem}_blob.star" for stem in stems],
                     "cryopairPicksOutside": [0] * len(names),
+                    "cryopairPicksNearEdge": [0] * len(names),
+                    "cryopairPicksTooClose": [0] * len(names),
                 },
             ),
         ]
@@ -181,11 +203,10 @@ class Paper:
             write_star(made / stage / f"{shard}.star", {"optics": OPTICS, "micrographs": table})
         write_particles(made / "particles" / f"{shard}.star", names, stems)
         (made / "quality").mkdir(exist_ok=True)
-        quality = ["micrograph,snr_raw_db,snr_denoised_db"] + [f"{name},-13.0172,0.689161" for name in names]
+        quality = [QUALITY, *(f"{name},train{QUALITY_OF_ONE}" for name in names)]
         (made / f"quality/{shard}.csv").write_text("\n".join(quality) + "\n")
-        rings = ["micrograph,spatial_frequency_per_A,frc_raw,frc_denoised,signal_power_std2,noise_power_std2"]
-        rings += [f"{name},{k / 400:g},0.990767,0.969689,0.0094801,0.0003136" for name in names for k in range(RINGS)]
-        (made / f"quality/{shard}_rings.csv").write_text("\n".join(rings) + "\n")
+        rings = [RINGS_OF_ONE.format(name=name, frequency=k / 400) for name in names for k in range(RINGS)]
+        (made / f"quality/{shard}_rings.csv").write_text("\n".join([RING, *rings]) + "\n")
 
     def run(self, *command: str) -> Cost:
         """Run cryopair, and say what it cost."""
@@ -206,13 +227,11 @@ class Paper:
 
     def work(self, shard: str | None = None) -> dict[str, float]:
         """Return the seconds of each stage of a shard (and of the merge), as the rules' benchmark files say."""
-        names = {"merge": "merge.tsv"} | {
-            stage: f"{stage}/{shard}.tsv" for stage in ("halves", "denoise", "measure", "pick", "handoff", "extract")
-        }
-        return {
-            stage: float((self.root / "cryopair/benchmarks" / name).read_text().splitlines()[1].split()[0])
-            for stage, name in names.items()
-        }
+        folder = self.root / "cryopair/benchmarks"
+        files = {"merge": folder / "merge.tsv"}
+        for stage in ("halves", "denoise", "measure", "pick", "handoff", "extract"):
+            (files[stage],) = (folder / stage).rglob(f"{shard}.tsv")
+        return {stage: float(file.read_text().splitlines()[1].split()[0]) for stage, file in files.items()}
 
 
 def micrographs(numbers: Sequence[int]) -> Table:
