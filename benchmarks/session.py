@@ -23,7 +23,7 @@ from cryopair.config.rendering import render_yaml
 from cryopair.formats.star import Table, write_star
 from cryopair.session.workflow import Session
 
-SHARD, PARTICLES, RINGS = 64, 50, 100
+SHARD, PARTICLES, RINGS, TRAINED_ON = 64, 50, 100, 256
 JOB, SOURCE = "MotionCorr/job002", "CtfFind/job003/micrographs_ctf.star"
 OPTICS = Table(
     {
@@ -203,7 +203,8 @@ class Paper:
             write_star(made / stage / f"{shard}.star", {"optics": OPTICS, "micrographs": table})
         write_particles(made / "particles" / f"{shard}.star", names, stems)
         (made / "quality").mkdir(exist_ok=True)
-        quality = [QUALITY, *(f"{name},train{QUALITY_OF_ONE}" for name in names)]
+        role = "train" if numbers[0] < TRAINED_ON else "none"
+        quality = [QUALITY, *(f"{name},{role}{QUALITY_OF_ONE}" for name in names)]
         (made / f"quality/{shard}.csv").write_text("\n".join(quality) + "\n")
         rings = [RINGS_OF_ONE.format(name=name, frequency=k / 400) for name in names for k in range(RINGS)]
         (made / f"quality/{shard}_rings.csv").write_text("\n".join([RING, *rings]) + "\n")

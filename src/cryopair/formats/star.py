@@ -174,8 +174,17 @@ def read_star(path: str | Path) -> dict[str, Table]:
     if not path.is_file():
         raise BadFileError(path, "no such file", expected="a STAR file")
     try:
-        document = gemmi.cif.read_string(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RuntimeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFileError(path, f"is not a STAR file ({error})") from None
+    return parse_star(text, path)
+
+
+def parse_star(text: str, path: Path) -> dict[str, Table]:
+    """Read all blocks of a STAR file, or of a part of it, from its text; `path` is for messages."""
+    try:
+        document = gemmi.cif.read_string(text)
+    except (ValueError, RuntimeError) as error:
         raise BadFileError(path, f"is not a STAR file ({error})") from None
     return {block.name.strip(): _read_block(block) for block in document}
 
@@ -228,11 +237,12 @@ def write_star(path: str | Path, blocks: Mapping[str, Table], *, lists: Sequence
     """
     write_text(
         path,
-        "".join(_block_text(name, table, as_list=name in lists) for name, table in blocks.items() if table.labels),
+        "".join(block_text(name, table, as_list=name in lists) for name, table in blocks.items() if table.labels),
     )
 
 
-def _block_text(name: str, table: Table, *, as_list: bool) -> str:
+def block_text(name: str, table: Table, *, as_list: bool = False) -> str:
+    """Return a block as `write_star` writes it."""
     lines = ["", "# version 30001", "", f"data_{name}", ""]
     if as_list:
         lines += [f"_{label:<41} {_quoted(value):>12}" for label, value in table.row(0).items()]

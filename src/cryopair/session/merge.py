@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CryopairError
-from ..formats.atomic import write_text
-from ..formats.star import Table, read_star, write_star
+from ..formats.atomic import atomic_path, write_text
+from ..formats.rows_as_text import RowsAsText, copy_rows, csv_rows, star_rows
+from ..formats.star import Table, block_text, write_star
 from ..micrographs import Micrographs, join_optics, natural_order, read_list, read_micrographs
 from ..particles.handoff import write_coordinate_files, write_coords_suffix
 from ..quality.drift import format_drift, session_drift
@@ -74,6 +74,11 @@ class Shards:
     def join_failed(self, tables: Mapping[str, Table]) -> Table:
         """Stack the shards' tables of failures, with what is no longer listed."""
         return _by_micrograph(Table.concatenate([self._own_rows(tables), self._withdrawn]))
+
+    def rows(self, tables: Mapping[str, RowsAsText]) -> dict[str, RowsAsText]:
+        """Return which shard's table each micrograph has its rows in, sorted by micrograph."""
+        found = {name: table for shard, table in tables.items() for name in table.spans if self.owns(shard, name)}
+        return {name: found[name] for name in sorted(found, key=natural_order)}
 
     def _own_rows(self, tables: Mapping[str, Table]) -> Table:
         return Table.concatenate([self.own(shard, part) for shard, part in tables.items()])
@@ -178,34 +183,45 @@ def as_seen(table: Table) -> Table:
 
 
 def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str]) -> Micrographs:
-    files = {name: read_star(shards.last_list("particles", name, waiting)) for name in shards.names}
-    particles = shards.join({name: blocks["particles"] for name, blocks in files.items() if "particles" in blocks})
-    losses = shards.join_failed({name: blocks["failed"] for name, blocks in files.items() if "failed" in blocks})
-    optics = _sorted_optics([blocks["optics"] for name, blocks in files.items() if name not in waiting])
-    if not len(particles):
+    tables: list[RowsAsText] = []
+    others: dict[str, dict[str, Table]] = {}
+    for name in shards.names:
+        file = shards.last_list("particles", name, waiting)
+        table, others[name] = star_rows(file, "particles", "rlnMicrographName")
+        tables += [table] if table else []
+    losses = shards.join_failed({name: blocks["failed"] for name, blocks in others.items() if "failed" in blocks})
+    optics = _sorted_optics([blocks["optics"] for name, blocks in others.items() if name not in waiting])
+    columns = Table.concatenate([Table({label: [] for label in table.columns}) for table in tables])
+    rows = shards.rows({table.path.stem: table for table in tables})
+    if not rows:
         raise CryopairError(
             f"not one particle is left to extract: all picks on {len(picked.table)} micrographs were dropped "
             "(coordinates/*.star counts why), or all micrographs failed (failed.star)."
         )
-    write_star(shards.output / "particles.star", {"optics": optics, "particles": particles})
+    head, end = block_text("optics", optics), " \n"
+    head += block_text("particles", columns).removesuffix(end)
+    _write_rows(shards.output / "particles.star", head, rows, end=end)
     lost = set(losses["rlnMicrographName"])
     kept = [i for i, name in enumerate(picked.table["rlnMicrographName"]) if name not in lost]
     return Micrographs(picked.optics, picked.table.select(kept), losses)
 
 
 def _join_csv(shards: Shards, suffix: str) -> None:
-    headers: list[str] = []
-    lines: list[tuple[str, str]] = []
+    tables = {}
     for shard in shards.names:
         path = shards.file("quality", shard)
-        with path.with_name(f"{path.stem}{suffix}.csv").open(newline="") as stream:
-            header, *rows = stream.read().splitlines()
-        headers.append(header)
-        named = ((next(csv.reader([row]))[0], row) for row in rows)
-        lines += [(name, row) for name, row in named if shards.owns(shard, name)]
-    lines.sort(key=lambda line: natural_order(line[0]))
+        tables[shard] = csv_rows(path.with_name(f"{path.stem}{suffix}.csv"))
+    headers = [",".join(table.columns) for table in tables.values()]
     longest = max(headers, key=len, default="micrograph")  # a shard of which nothing was measured has no other columns
-    write_text(shards.output / f"quality{suffix}.csv", "\n".join([longest, *(row for _, row in lines)]) + "\n")
+    _write_rows(shards.output / f"quality{suffix}.csv", f"{longest}\n", shards.rows(tables))
+
+
+def _write_rows(path: Path, head: str, rows: Mapping[str, RowsAsText], *, end: str = "") -> None:
+    """Write a table whose rows are copied, micrograph by micrograph."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        stream.write(head.encode())
+        copy_rows(stream, rows, rows)
+        stream.write(end.encode())
 
 
 def _by_micrograph(table: Table) -> Table:

@@ -1,5 +1,6 @@
 """Shards joined: sorted by name, each micrograph once, by the last shard that holds it."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from cryopair.errors import CryopairError
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.micrographs import FAILED_LABELS, Micrographs, write_micrographs
+from cryopair.micrographs import FAILED_LABELS, Micrographs, natural_order, write_micrographs
+from cryopair.quality.tables import format_table
 from cryopair.session.merge import Shards, join_optics, merge_shards
 from cryopair.session.models import Models
 from cryopair.session.plan import shard_file
@@ -35,8 +37,9 @@ def write_shard(shard: str, *, done: dict[str, int], failed: tuple[str, ...] = (
         write_micrographs(Path("out") / stage / f"{shard}.star", Micrographs(optics, table, losses))
     Path(f"out/quality/{MODEL}").mkdir(exist_ok=True, parents=True)
     for suffix in ("", "_rings"):
-        lines = ["micrograph,snr_raw_db", *(f"{name},{shard}" for name in names)]
-        Path(f"out/quality/{MODEL}/{shard}{suffix}.csv").write_text("\n".join(lines) + "\n")
+        figures = [{"micrograph": name, "snr_raw_db": shard} for name in names]
+        text = format_table(figures, columns=("micrograph", "snr_raw_db"))
+        Path(f"out/quality/{MODEL}/{shard}{suffix}.csv").write_text(text)
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +113,48 @@ def test_picks_that_were_all_dropped_are_an_error() -> None:
     write_shard("000001", done={"a": 3})
     write_particles("000001", [])
     with pytest.raises(CryopairError, match=r"not one particle is left to extract: all picks on 1 micrographs"):
+        merge_shards(Path("out"), ["000001"], picked=True, extracted=True)
+
+
+def test_rows_are_those_of_reading_all_tables_and_sorting_them() -> None:
+    """Rows are copied as text; reading every table whole, and writing all rows sorted, gives the same bytes."""
+    write_shard("000001", done={"b2": 1, "b 10": 2, "a": 3}, failed=("c",))
+    write_shard("000002", done={"b2": 5, "c": 7, "a'1": 1}, failed=("d",))
+    write_shard("000003", done={"a0": 1, 'a"0,1': 0, "gone": 4})
+    particles = {"000001": ["b 10", "a", "b2", "a"], "000002": ["c", "b2", "c", "a'1"], "000003": ["gone", "a0"]}
+    for shard, names in particles.items():
+        paths = [f"MotionCorr/job002/Movies/{name}.mrc" for name in names]
+        table = Table({"rlnImageName": [f"{i:06d}@{path}s" for i, path in enumerate(paths)]})
+        table["rlnMicrographName"], table["rlnPhaseShift"] = paths, [0.1 * len(path) for path in paths]
+        table["rlnMicrographId"] = [".", "?", "_x", "data_1"][: len(paths)]
+        write_star(f"out/particles/{shard}.star", {"optics": Table(OPTICS), "particles": table})
+    lost = {"rlnMicrographName": ["MotionCorr/job002/Movies/gone.mrc"], "cryopairStage": ["source"]}
+    write_star("out/plan/withdrawn.star", {"failed": Table(lost | {"cryopairReason": ["no longer listed"]})})
+    merge_shards(Path("out"), list(particles), picked=True, extracted=True)
+
+    owner = {"a": "000001", "b 10": "000001", "b2": "000002", "c": "000002", "a'1": "000002", "a0": "000003"}
+    found = []
+    for shard in particles:
+        table = read_star(f"out/particles/{shard}.star")["particles"]
+        found.append(table.select(i for i, name in enumerate(stems(table)) if owner.get(name) == shard))
+    table = Table.concatenate(found)
+    order = sorted(range(len(table)), key=lambda row: natural_order(table["rlnMicrographName"][row]))
+    write_star("expected.star", {"optics": Table(OPTICS), "particles": table.select(order)})
+    assert Path("out/particles.star").read_bytes() == Path("expected.star").read_bytes()
+    assert stems(table.select(order)) == ["a0", "a'1", "a", "a", "b2", "b 10", "c", "c"]
+    for name in ("quality.csv", "quality_rings.csv"):
+        with Path("out", name).open(newline="") as stream:
+            rows = [(Path(row["micrograph"]).stem, row["snr_raw_db"]) for row in csv.DictReader(stream)]
+        assert dict(rows) == owner | {'a"0,1': "000003"}
+        assert [name for name, _ in rows] == ["a0", 'a"0,1', "a'1", "a", "b2", "b 10", "c"]
+
+
+def test_a_table_that_was_cut_off_is_named() -> None:
+    write_shard("000001", done={"a": 1})
+    write_particles("000001", ["a"])
+    path = Path("out/particles/000001.star")
+    path.write_text(path.read_text().removesuffix(" \n"))
+    with pytest.raises(CryopairError, match=r"000001\.star: its block data_particles does not end"):
         merge_shards(Path("out"), ["000001"], picked=True, extracted=True)
 
 
