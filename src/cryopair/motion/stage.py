@@ -104,7 +104,8 @@ def align_micrographs(
     Raises
     ------
     UsageError
-        When settings are missing or contradict the movies' table, or it lists no movies.
+        When settings are missing or contradict the movies' table, it lists no movies, or the gain or the defect file
+        is not there: no movie would fare better, and those that failed would not be tried again.
     """
     if "rlnMicrographMovieName" not in movies.table:
         raise UsageError(
@@ -117,6 +118,9 @@ def align_micrographs(
             "or switch dose weighting off."
         )
     movies = Micrographs(acquisition.completed(movies.optics), movies.table, movies.failed)
+    for name, path in (("gain", acquisition.gain), ("defects", acquisition.defects)):
+        if path is not None and not Path(path).is_file():
+            raise UsageError(f"acquisition.{name}: {path}: no such file.")
     recorded = acquisition.with_oriented_gain(out)
 
     def align(row: Row) -> dict[str, object]:

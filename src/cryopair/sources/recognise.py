@@ -90,9 +90,9 @@ def _name_micrographs(movies: Micrographs, output: str) -> None:
 
 
 def _check(source: str, micrographs: Micrographs) -> None:
-    """Refuse a list that is empty or names a micrograph twice."""
+    """Refuse a list that names a micrograph twice, or none, unless all have failed in the stage that wrote it."""
     names = micrographs.table["rlnMicrographName"]
-    if not names:
+    if not names and not len(micrographs.failed):
         raise BadFileError(source, "lists no micrographs", fix="Has the job finished its first movies?")
     below: dict[PurePosixPath | str, str] = {}
     for name in names:

@@ -139,6 +139,8 @@ def test_frames_left_out(project: Path) -> None:
         ({"dose_per_frame": 0}, "dose per frame is not known"),
         ({"pixel_size": 1.1}, "pixel size is 1.1, but 1.500000"),
         ({"gain_rotation": 5}, "gain rotation 5"),
+        ({"gain": "none.mrc"}, "acquisition.gain: none.mrc: no such file"),
+        ({"defects": "none.txt"}, "acquisition.defects: none.txt: no such file"),
     ],
 )
 def test_wrong_settings_stop_everything(project: Path, change: dict, message: str) -> None:
@@ -161,7 +163,6 @@ def test_what_the_table_does_not_say_must_be_given(project: Path) -> None:
     [
         (Acquisition(dose_per_frame=1, first_frame=7), "has 8 frames, 2 of them from 7 to the last"),
         (Acquisition(dose_per_frame=1, gain="small.mrc"), "gain reference of 5 x 4 px"),
-        (Acquisition(dose_per_frame=1, defects="none.txt"), "no such file"),
     ],
 )
 def test_movies_that_do_not_fit_fail(project: Path, settings: Acquisition, message: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cryopair.errors import BadFileError, CryopairError
-from cryopair.formats.star import Table, write_star
+from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import mirrored
 from cryopair.sources import read_source, summarise
 
@@ -49,6 +49,10 @@ def test_pixel_size_missing(tmp_path: Path) -> None:
 def test_empty_and_doubled_lists(tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match="lists no micrographs"):
         read_source(write(tmp_path / "a.star", OPTICS, {"rlnMicrographName": [], "rlnOpticsGroup": []}))
+    blocks = read_star(tmp_path / "a.star")
+    failed = {"rlnMicrographName": ["a.mrc"], "cryopairStage": ["align"], "cryopairReason": ["truncated"]}
+    write_star(tmp_path / "a.star", blocks | {"failed": Table(failed)})
+    assert len(read_source(tmp_path / "a.star").failed) == 1
     twice = {
         "rlnMicrographName": ["MotionCorr/job002/Movies/a.mrc", "MotionCorr/job007/Movies/a.mrc"],
         "rlnOpticsGroup": [1, 1],
