@@ -100,5 +100,5 @@ def test_a_detector_is_trained_on_picks(micrographs: Micrographs, places: list[n
 def test_what_topaz_says_is_told(micrographs: Micrographs, tmp_path: Path) -> None:
     (tmp_path / "no detector").write_text("nonsense")
     picker = TopazPicker(Images.DENOISED, DIAMETER, str(tmp_path / "no detector"))
-    with pytest.raises(ProgramError, match=r"topaz extract .* ended with code 1\. Its last lines were:\n.*Error"):
+    with pytest.raises(ProgramError, match=r"(?s)topaz extract .* ended with code 1\. Its last lines were:\n.*Error"):
         picker.start(micrographs)
