@@ -10,10 +10,10 @@ from made_up import SOURCE, Project
 
 from cryopair.formats.star import read_star
 
+pytestmark = pytest.mark.slow
+
 SNAKEFILE = """
 from cryopair.session.passes import workflow_folder
-
-pytestmark = pytest.mark.slow
 
 configfile: "mine.yaml"
 
