@@ -19,7 +19,8 @@ from .picks import Floats, Picks
 _PIXELS_PER_DIAMETER = 18
 _SATURATION = 3.0  # standard deviations of the image beyond which darkness counts no more
 _APART = 0.6  # particles are at least this share of the diameter apart
-_DECOYS = 0.4  # peaks of the inverted image per particle
+_DECOYS = 0.4  # peaks of the inverted image per particle, for there to be particles at all
+_GAPS = 0.6  # and once there are: the gaps between crowded particles are such peaks too
 _BLUR, _WIDE = 0.35, 3.0  # sigmas, in diameters, between which contamination stands out; the wide one is background
 _OUTLIER = 3.5  # contamination stands out by this many standard deviations
 _TOO_DARK = 2.2  # and by this many typical particles
@@ -67,7 +68,8 @@ class Ready:
         peaks, decoys = (find_peaks(map_, apart=apart, margin=margin) for map_ in (response, inverse))
         dark, near = self._contaminated(peaks.where(peaks.height >= _limit(peaks, decoys)))
         peaks, decoys = peaks.where(~dark[peaks.row, peaks.column]), decoys.where(~near[decoys.row, decoys.column])
-        return peaks.where(peaks.height >= _limit(peaks, decoys))
+        share = _GAPS if np.isfinite(_limit(peaks, decoys)) else _DECOYS
+        return peaks.where(peaks.height >= _limit(peaks, decoys, share=share))
 
     def picks(self, response: Floats, peaks: Peaks, score: Floats) -> Picks:
         """Return peaks in pixels of the micrograph, best first, at the tops of parabolas through the responses."""
@@ -127,5 +129,5 @@ def deviation(values: Floats) -> float:
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
-def _limit(peaks: Peaks, decoys: Peaks) -> float:
-    return believable(peaks.height, decoys.height, share=_DECOYS)
+def _limit(peaks: Peaks, decoys: Peaks, *, share: float = _DECOYS) -> float:
+    return believable(peaks.height, decoys.height, share=share)
