@@ -1,1 +1,1 @@
-"""Commands that `cli` has no room for, by what they are about."""
+"""The commands, by what they are about: each has a function that adds its options, and one that does it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .options import add_device
+
 
 def add_compare_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``compare``."""
@@ -15,7 +17,7 @@ def add_compare_options(sub: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="folder for compare.html and its tables")
     add("--count", type=int, default=8, help="micrographs to compare at most (default: %(default)s)")
     add("--truth", type=Path, metavar="FOLDER", help="noise-free images, of simulated data")
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: the GPU if there is one)")
+    add_device(sub)
     sub.epilog = (
         "A folder holds a.mrc for a micrograph a.mrc, and a_EVN.mrc and a_ODD.mrc, its halves, each denoised by itself "
         "(or FOLDER_even/a.mrc and FOLDER_odd/a.mrc). Without the halves there is nothing independent to measure by, "

@@ -1,16 +1,18 @@
-"""Commands about coordinates: taking them over, and giving them to others."""
+"""Commands about coordinates: taking them over, handing picks to the raw micrographs, and giving them to others."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .limits import within_limits
+from .limits import add_limits, within_limits
 from .replaced import current
+from .stage import add_stage, finish, table_of
 
 
 def add_import_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``import-coordinates`` beyond those of every stage."""
+    """Add the options of ``import-coordinates``."""
+    add_stage(sub)
     add = sub.add_argument
     add(
         "--from",
@@ -35,6 +37,7 @@ def add_import_options(sub: argparse.ArgumentParser) -> None:
     add("--min-score", type=float, metavar="S", help="leave out particles with a lower score, such as 0.3 of crYOLO")
     add("--diameter", type=float, metavar="Å", help="of the particles: sharpens the test for flipped coordinates")
     add("--allow-none", action="store_true", help="do not fail if there is no particle at all")
+    add_limits(sub)
 
 
 def import_coordinates(options: argparse.Namespace) -> int:
@@ -53,14 +56,46 @@ def import_coordinates(options: argparse.Namespace) -> int:
         diameter=options.diameter,
         allow_none=options.allow_none,
     )
-    table: Path = options.table or options.out / f"{options.name}.star"
-    micrographs, waiting = imported.micrographs, imported.waiting
-    write_micrographs(table, micrographs)
-    parts = [f"{len(micrographs.table)} micrographs done", f"{imported.particles} particles"]
-    parts += [f"{len(waiting)} without coordinates, the first is {waiting[0]}"] if waiting else []
-    parts += [f"{len(micrographs.failed)} failed"] if len(micrographs.failed) else []
-    print(f"import-coordinates: {', '.join(parts)}; in {table}")
-    return 0
+    write_micrographs(table_of(options), imported.micrographs)
+    waiting = imported.waiting
+    more = [f"{len(waiting)} without coordinates, the first is {waiting[0]}"] if waiting else []
+    return finish(options, imported.micrographs, f"{imported.particles} particles", *more)
+
+
+def add_handoff_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``handoff``."""
+    add_stage(sub)
+    add = sub.add_argument
+    add(
+        "--edge-margin",
+        type=float,
+        default=0.0,
+        metavar="Å",
+        help="drop picks nearer to an edge (default: keep all whose centre is on the micrograph, as RELION does)",
+    )
+    add(
+        "--min-distance",
+        type=float,
+        default=0.0,
+        metavar="Å",
+        help="of picks nearer to each other keep the best (default: drop only a second one on the same pixel)",
+    )
+
+
+def handoff(options: argparse.Namespace) -> int:
+    """Hand picks to the raw micrographs."""
+    from ..micrographs import read_micrographs, write_micrographs
+    from ..particles.handoff import LOSSES, hand_off
+
+    micrographs = hand_off(
+        current(options, read_micrographs(options.star)),
+        out=options.out,
+        edge_margin=options.edge_margin,
+        min_distance=options.min_distance,
+    )
+    write_micrographs(table_of(options), micrographs)
+    losses = {why: int(micrographs.table.ints(label).sum()) for label, why in LOSSES.items()}
+    return finish(options, micrographs, *(f"{count} picks {why}" for why, count in losses.items() if count))
 
 
 def add_export_options(sub: argparse.ArgumentParser) -> None:

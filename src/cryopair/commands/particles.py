@@ -1,9 +1,66 @@
-"""Commands about particles: checking them."""
+"""Commands about particles: cutting them, and checking them."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+
+from .limits import add_limits, within_limits
+from .stage import add_stage, finish, table_of
+
+
+def add_extract_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``extract``."""
+    add_stage(sub)
+    add = sub.add_argument
+    add("--box", type=int, required=True, metavar="PX", help="box size in pixels of the micrograph")
+    add("--rescale", type=int, metavar="PX", help="size that the box is downsampled to (default: the box)")
+    add("--window", type=int, metavar="PX", help="keep only the centre of that, of this size")
+    add(
+        "--normalise",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="subtract a ramp, and scale the background to mean 0 and std 1 (default: yes)",
+    )
+    add(
+        "--background-diameter",
+        type=float,
+        metavar="PX",
+        help="outside it is background, in pixels of the micrograph (default: 75 %% of the box)",
+    )
+    add("--invert", action=argparse.BooleanOptionalAction, default=True, help="make particles white (default: yes)")
+    add("--reextract", type=Path, metavar="STAR", help="cut the particles of this refinement anew")
+    add("--recenter", action="store_true", help="with --reextract: move the boxes by the refined shifts")
+    add("--reset-offsets", action="store_true", help="with --reextract: set the refined shifts to 0")
+    add("--float16", action="store_true", help="halve the files (MRC mode 12; RELION 3.1 cannot read it)")
+    add("--threads", type=int, metavar="N", help="micrographs at a time (default: as many as cores)")
+    add_limits(sub)
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Cut particles from raw micrographs."""
+    from ..micrographs import read_micrographs
+    from ..particles.extract import extract_particles, write_particles
+    from ..particles.reextract import reextract_particles
+    from ..particles.sampling import Sampling
+
+    sampling = Sampling(
+        box=options.box,
+        scale=options.rescale,
+        window=options.window,
+        normalise=options.normalise,
+        background_diameter=options.background_diameter,
+        invert=options.invert,
+    )
+    micrographs = within_limits(options, read_micrographs(options.star))
+    files = {"out": options.out, "half_precision": options.float16, "workers": options.threads}
+    if options.reextract:
+        shifts = {"recenter": options.recenter, "reset_offsets": options.reset_offsets}
+        particles = reextract_particles(micrographs, options.reextract, sampling, **files, **shifts)
+    else:
+        particles = extract_particles(micrographs, sampling, **files)
+    write_particles(table_of(options), particles)
+    return finish(options, particles.micrographs, f"{len(particles.table)} particles")
 
 
 def add_check_options(sub: argparse.ArgumentParser) -> None:

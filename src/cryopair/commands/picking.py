@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .limits import within_limits
+from .limits import add_limits, within_limits
+from .options import add_diameter
 from .replaced import current
+from .stage import add_stage, finish, table_of
 
 
 def add_pick_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``pick`` beyond those of every stage."""
+    """Add the options of ``pick``."""
+    add_stage(sub)
     add = sub.add_argument
     add(
         "--picker",
@@ -19,19 +22,20 @@ def add_pick_options(sub: argparse.ArgumentParser) -> None:
         help="blob: discs darker than their rim; template: averages of the session's own particles; "
         "topaz: a detector of Topaz, as a program (default: blob)",
     )
-    add("--diameter", type=float, required=True, metavar="Å", help="particle diameter; of a long particle, its length")
+    add_diameter(sub)
     add("--diameter-max", type=float, metavar="Å", help="of the largest particles, if they differ in size; for blob")
     add("--templates", type=Path, metavar="DIR", help="as written by cryopair templates; for template")
     add("--detector", metavar="X", help="resnet8, resnet16, or a file that cryopair train-topaz wrote; for topaz")
     _add_images(sub)
     add("--min-score", type=float, metavar="S", help="leave out picks with a lower score")
+    add_limits(sub)
 
 
 def add_templates_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``templates``."""
     add = sub.add_argument
     add("star", nargs="+", type=Path, metavar="DENOISED", help="tables of the stage denoise")
-    add("--diameter", type=float, required=True, metavar="Å", help="particle diameter; of a long particle, its length")
+    add_diameter(sub)
     _add_images(sub)
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the templates")
 
@@ -46,7 +50,7 @@ def add_train_topaz_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``train-topaz``."""
     add = sub.add_argument
     add("--star", type=Path, required=True, help="list of cryopair import-coordinates or pick, with good picks")
-    add("--diameter", type=float, required=True, metavar="Å", help="particle diameter")
+    add_diameter(sub)
     _add_images(sub)
     add("--epochs", type=int, default=10, help="rounds of training (default: %(default)s)")
     add("--out", type=Path, required=True, metavar="FILE", help="detector to write, e.g. detector.sav")
@@ -95,8 +99,5 @@ def pick(options: argparse.Namespace) -> int:
     )
     micrographs = within_limits(options, current(options, read_micrographs(options.star)))
     micrographs = pick_micrographs(micrographs, picker, out=options.out, min_score=options.min_score)
-    write_micrographs(options.table or options.out / f"{options.name}.star", micrographs)
-    table, failed = micrographs.table, len(micrographs.failed)
-    particles = int(table.ints("cryopairPickCount").sum())
-    print(f"pick: {len(table)} micrographs done, {particles} particles" + (f", {failed} failed" if failed else ""))
-    return 0
+    write_micrographs(table_of(options), micrographs)
+    return finish(options, micrographs, f"{int(micrographs.table.ints('cryopairPickCount').sum())} particles")
