@@ -34,6 +34,7 @@ from cryopair.formats.coordinates import read_coordinate_table
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, write_micrographs
+from cryopair.picking.agreement import HIT, PickScore, add_scores, f1, score_picks
 from cryopair.picking.blob import pick_blobs
 from cryopair.picking.images import Images
 from cryopair.picking.matching import pick_matches
@@ -42,7 +43,6 @@ from cryopair.picking.templates import make_templates
 from cryopair.picking.topaz import TopazPicker
 from cryopair.simulate.kinds import KINDS
 from cryopair.simulate.scene import illumination, render
-from cryopair.simulate.scoring import HIT, PickScore, add_scores, f1, score_picks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = REPOSITORY.parent / "shared/data/apoferritin-10146"

@@ -12,9 +12,9 @@ from simulated_pairs import PIXEL_SIZE
 
 from cryopair.denoiser.normalise import Normalisation
 from cryopair.formats.mrc import read_mrc
+from cryopair.quality.against_truth import snr_db_against_truth
 from cryopair.quality.baselines import baselines
 from cryopair.quality.spectra import measure_spectra
-from cryopair.simulate.scoring import snr_db_against_truth
 
 _SMOOTH = 5  # rings over which the correlation is averaged
 

@@ -15,10 +15,11 @@ from cryopair.formats.coordinates import read_coordinate_table
 from cryopair.formats.mrc import read_mrc
 from cryopair.halves.sums import sum_halves
 from cryopair.motion.model import read_motion
+from cryopair.picking.agreement import f1, match_picks
 from cryopair.picking.blob import pick_blobs
+from cryopair.quality.against_truth import snr_db_against_truth
 from cryopair.quality.dose_curve import first_frames
 from cryopair.simulate.project import simulate_project
-from cryopair.simulate.scoring import f1, match_picks, snr_db_against_truth
 
 SIGMA = 4.0
 """Of the Gaussian that stands for a denoiser, in pixels."""

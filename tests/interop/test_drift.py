@@ -12,9 +12,9 @@ from cryopair.denoiser.model import Model, save_model
 from cryopair.denoiser.networks import TopazAffine
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, write_star
+from cryopair.halves.exposure import exposure_columns
 from cryopair.micrographs import Micrographs
 from cryopair.quality.drift import ShardDrift, session_drift
-from cryopair.quality.exposure import exposure_columns
 from cryopair.quality.stage import measure_micrographs
 from cryopair.simulate.exposure import Exposure, Settings, draw_exposure
 from cryopair.simulate.kinds import KINDS

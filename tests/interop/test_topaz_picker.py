@@ -12,10 +12,10 @@ from cryopair.formats.coordinates import Coordinates, read_coordinates, write_co
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs
+from cryopair.picking.agreement import score_picks
 from cryopair.picking.images import Images
 from cryopair.picking.stage import pick_micrographs
 from cryopair.picking.topaz import TopazPicker, train_detector
-from cryopair.simulate.scoring import score_picks
 
 PIXEL_SIZE, DIAMETER, SHAPE = 3.9, 160.0, (523, 610)
 """Neither side is a multiple of the factor that Topaz scales by."""

@@ -23,11 +23,11 @@ from ..denoiser.normalise import Normalisation
 from ..errors import BadFileError
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row, mirrored
+from ..quality.against_truth import snr_db_against_truth
 from ..quality.baselines import baselines
 from ..quality.snr import Quality, summarise
 from ..quality.spectra import measure_spectra
 from ..quality.windows import Halves, Image, Window, central, denoised_window, normalised_window, read_halves
-from ..simulate.scoring import snr_db_against_truth
 from .methods import Denoiser, Method, denoised_micrograph, read_denoised_halves
 
 RAW = "raw"

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..errors import BadFileError
 from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row
-from ..quality.exposure import exposure_columns
 from .checks import check_fit, check_unchanged
+from .exposure import exposure_columns
 
 _PIXEL_SIZE_TOLERANCE = 0.01  # relative: programs round it
 

@@ -14,8 +14,8 @@ from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
 from ..motion.model import read_motion
 from ..motion.stage import accumulated_motion
-from ..quality.exposure import exposure_columns
 from .checks import check_fit, check_unchanged
+from .exposure import exposure_columns
 from .given import check_given_halves
 from .sums import sum_halves
 

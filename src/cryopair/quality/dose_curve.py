@@ -19,8 +19,8 @@ from ..errors import UsageError
 from ..halves.sums import sum_halves
 from ..micrographs import Micrographs, Row
 from ..motion.model import Motion, read_motion
+from ..picking.agreement import f1, match_picks
 from ..picking.blob import pick_blobs
-from ..simulate.scoring import f1, match_picks
 from .snr import summarise
 from .spectra import measure_spectra
 from .tables import format_table

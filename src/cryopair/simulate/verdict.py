@@ -13,9 +13,10 @@ from ..formats.coordinates import read_coordinate_table
 from ..formats.mrc import read_mrc, read_mrc_info
 from ..formats.star import read_star
 from ..micrographs import mirrored, read_micrographs
+from ..picking.agreement import PickScore, add_scores, f1, score_picks
 from ..picking.blob import pick_blobs
+from ..quality.against_truth import snr_db_against_truth
 from .project import SETTINGS
-from .scoring import PickScore, add_scores, f1, score_picks, snr_db_against_truth
 
 _TRUTH = Path("truth")
 

@@ -8,10 +8,10 @@ from scipy.ndimage import gaussian_filter
 
 from cryopair.errors import BadFileError, CryopairError, UsageError
 from cryopair.formats.star import read_star
+from cryopair.picking.agreement import f1, score_picks
 from cryopair.picking.classes import ANGLES, average_classes, render, sample_circles
 from cryopair.picking.matching import pick_matches
 from cryopair.picking.templates import Templates, make_templates, read_templates, write_templates
-from cryopair.simulate.scoring import f1, score_picks
 
 DIAMETER, PIXEL_SIZE = 120.0, 6.0
 WIDTH = DIAMETER / PIXEL_SIZE

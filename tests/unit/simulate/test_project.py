@@ -9,10 +9,10 @@ from cryopair.formats.mrc import read_mrc, read_mrc_info
 from cryopair.formats.star import read_star
 from cryopair.micrographs import read_micrographs
 from cryopair.motion.model import read_motion
+from cryopair.quality.against_truth import snr_db_against_truth
 from cryopair.simulate.exposure import Settings, draw_exposure
 from cryopair.simulate.project import simulate_project
 from cryopair.simulate.scene import illumination
-from cryopair.simulate.scoring import snr_db_against_truth
 
 SMALL = {"frames": 6, "shape": (192, 256), "dose_per_frame": 5.0}
 SETTINGS = Settings(seed=1, frames=6, shape=(192, 256), pixel_size=2.0, dose_per_frame=5.0, voltage=300.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryopair.quality.exposure import measure_exposure
+from cryopair.halves.exposure import measure_exposure
 
 SHAPE, PIXEL_SIZE = (480, 600), 4.0
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]
