@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..quality.snr import MUCH_INVENTED, MUCH_LOST
 from .data import Results
 from .formatting import count, percent
 
@@ -112,7 +113,7 @@ def judge(figures: Headline, *, done: int, total: int) -> Verdict:
     if figures.gain <= 0 or figures.altered > ALTERED_TOO_MUCH:
         return Verdict("bad", f"Do not rely on these denoised images{_why(figures)}.", measured)
     if figures.gain < SMALL_GAIN or figures.altered > ALTERED_MUCH or done < 0.8 * total:
-        return Verdict("care", "Use the denoised images with care.", measured)
+        return Verdict("care", f"Use the denoised images with care{_caution(figures)}.", measured)
     return Verdict("good", "Denoising works on these data.", measured)
 
 
@@ -141,4 +142,16 @@ def _why(figures: Headline) -> str:
     if figures.altered <= ALTERED_TOO_MUCH or (math.isnan(figures.lost) and math.isnan(figures.invented)):
         return ""
     lost, invented = (0.0 if math.isnan(part) else share(part) for part in (figures.lost, figures.invented))
+    if lost > MUCH_LOST and invented > MUCH_INVENTED:
+        return ": the model loses the signal and makes things up"
     return ": the model makes things up" if invented > lost else ": the model blurs"
+
+
+def _caution(figures: Headline) -> str:
+    """Name what calls for care, unless it is only that many micrographs were lost."""
+    reasons = {
+        "little was gained": figures.gain < SMALL_GAIN,
+        "part of the signal was changed": figures.altered > ALTERED_MUCH,
+    }
+    found = [reason for reason, applies in reasons.items() if applies]
+    return f": {' and '.join(found)}" if found else ""

@@ -43,12 +43,26 @@ def test_words() -> None:
     [
         (-0.5, -12.0, "Do not rely on these denoised images: the model blurs."),
         (-9.0, -0.7, "Do not rely on these denoised images: the model makes things up."),
+        (-1.0, -4.0, "Do not rely on these denoised images: the model loses the signal and makes things up."),
         (math.nan, math.nan, "Do not rely on these denoised images."),
     ],
 )
 def test_what_is_wrong_is_named(lost: float, invented: float, title: str) -> None:
     bad = replace(figures(bias=-0.2), lost=lost, invented=invented)
     assert judge(bad, done=10, total=10).title == title
+
+
+@pytest.mark.parametrize(
+    ("gain", "bias", "done", "title"),
+    [
+        (2, -9, 10, "Use the denoised images with care: little was gained."),
+        (15, -5, 10, "Use the denoised images with care: part of the signal was changed."),
+        (2, -5, 10, "Use the denoised images with care: little was gained and part of the signal was changed."),
+        (15, -9, 7, "Use the denoised images with care."),
+    ],
+)
+def test_what_calls_for_care_is_named(gain: float, bias: float, done: int, title: str) -> None:
+    assert judge(figures(gain=gain, bias=bias), done=done, total=10).title == title
 
 
 def test_what_the_model_was_trained_on_is_said() -> None:
