@@ -23,7 +23,7 @@ from programs import TOPAZ, Program, devices, launch, machine, machine_name, top
 from scores import Score, read_truth, score, score_filters, summary
 from simulated_pairs import PIXEL_SIZE, SHAPE, simulate_pairs
 
-from cryopair.denoiser.training import TrainingSettings
+from cryopair.denoiser.training.train import TrainingSettings
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, read_micrographs, write_micrographs

@@ -24,7 +24,7 @@ from programs import TOPAZ, Program, devices, launch, machine, machine_name, top
 from scipy.ndimage import gaussian_filter
 
 from cryopair.denoiser.sampling import resample
-from cryopair.denoiser.training import TrainingSettings
+from cryopair.denoiser.training.train import TrainingSettings
 from cryopair.denoiser.training.training_set import freeze_training_set, write_manifest
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table

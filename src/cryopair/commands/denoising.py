@@ -66,7 +66,8 @@ def train(options: argparse.Namespace) -> int:
     from functools import partial
 
     from ..denoiser.model import load_model
-    from ..denoiser.training import PIXEL_SIZE, TrainingSettings, processes, train
+    from ..denoiser.training import processes
+    from ..denoiser.training.train import PIXEL_SIZE, TrainingSettings, train
     from ..device import choose_device
 
     device = choose_device(options.device)

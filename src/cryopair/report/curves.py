@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-MOST = 1000
+MOST = 400
 """Micrographs that medians and bands are taken over at most, evenly spread over the session."""
 LARGE = 64_000_000
 """Bytes of a file that is not read from end to end."""
@@ -69,47 +69,57 @@ def read_rings(path: Path) -> Rings | None:
     """
     if not path.is_file():
         return None
-    found: list[tuple[tuple[float, ...], Curves]] = []
-    for rows in _evenly(path, MOST) if path.stat().st_size > LARGE else _whole(path):
-        frequency = tuple(float(row["spatial_frequency_per_A"]) for row in rows)
-        found.append((frequency, np.array([[float(row.get(v) or "nan") for row in rows] for v in _VALUES])))
+    with path.open("rb") as stream:
+        columns = next(csv.reader([stream.readline().decode()]), [])
+        curves = _evenly if path.stat().st_size > LARGE else _whole
+        found = [_numbers(rows, columns) for rows in curves(stream, len(columns))]
     if not found:
         return None
-    usual, _ = Counter(frequency for frequency, _ in found).most_common(1)[0]
-    values = np.stack([curves for frequency, curves in found if frequency == usual], axis=1)
-    return Rings(np.array(usual), *values)
+    usual, _ = Counter(frequency.tobytes() for frequency, _ in found).most_common(1)[0]
+    values = np.stack([powers for frequency, powers in found if frequency.tobytes() == usual], axis=1)
+    return Rings(np.frombuffer(usual), *values)
 
 
-def _whole(path: Path) -> Iterator[list[dict[str, str]]]:
+Cells = list[bytes]
+"""The cells of a line: the micrograph's name, which may have commas, as it is written, and figures."""
+
+
+def _numbers(rows: list[Cells], columns: list[str]) -> tuple[npt.NDArray[np.float64], Curves]:
+    """Return the frequencies of one micrograph's rows, and its curves; many times as fast as by `csv`."""
+    figures = np.array([[cell or b"nan" for cell in row[1:]] for row in rows]).astype(np.float64).T
+    named = dict(zip(columns[1:], figures, strict=True))
+    unknown = np.full(len(rows), np.nan)
+    return named["spatial_frequency_per_A"], np.array([named.get(name, unknown) for name in _VALUES])
+
+
+def _groups(stream: BinaryIO, width: int) -> Iterator[list[Cells]]:
+    """Give the rows of each micrograph from here on."""
+    cells = (line.rstrip(b"\r\n").rsplit(b",", width - 1) for line in stream)
+    for _, rows in groupby(cells, key=lambda row: row[0]):
+        yield list(rows)
+
+
+def _whole(stream: BinaryIO, width: int) -> Iterator[list[Cells]]:
     """Give the rows of at most `MOST` micrographs of a file that is read from end to end."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        next(stream, None)
-        total = sum(1 for _ in groupby(csv.reader(stream), key=itemgetter(0)))
-    step = -(-total // MOST)
-    with path.open(newline="", encoding="utf-8") as stream:
-        for place, (_, lines) in enumerate(groupby(csv.DictReader(stream), key=itemgetter("micrograph"))):
-            if place % step == 0:
-                yield list(lines)
+    groups = list(_groups(stream, width))
+    yield from groups[:: -(-len(groups) // MOST) or 1]
 
 
-def _evenly(path: Path, parts: int) -> Iterator[list[dict[str, str]]]:
-    """Give the rows of micrographs that begin after evenly spread places of a file, which need not be read whole."""
-    with path.open("rb") as stream:
-        header = next(csv.reader([stream.readline().decode()]))
-        start, end = stream.tell(), path.stat().st_size
-        seen: set[str] = set()
-        for part in range(parts):
-            stream.seek(start + (end - start) * part // parts)
-            if part:
-                stream.readline()  # the rest of a line
-            rows = csv.DictReader((line.decode() for line in stream), fieldnames=header)
-            groups = groupby(rows, key=itemgetter("micrograph"))
-            if part:
-                next(groups, None)  # the rest of a micrograph
-            name, lines = next(groups, (None, iter(())))
-            if name is not None and name not in seen:
-                seen.add(name)
-                yield list(lines)
+def _evenly(stream: BinaryIO, width: int) -> Iterator[list[Cells]]:
+    """Give the rows of `MOST` micrographs that begin after evenly spread places of a file, not read whole."""
+    start, end = stream.tell(), stream.seek(0, 2)
+    seen: set[bytes] = set()
+    for part in range(MOST):
+        stream.seek(start + (end - start) * part // MOST)
+        if part:
+            stream.readline()  # the rest of a line
+        groups = _groups(stream, width)
+        if part:
+            next(groups, None)  # the rest of a micrograph
+        rows = next(groups, None)
+        if rows is not None and rows[0][0] not in seen:
+            seen.add(rows[0][0])
+            yield rows
 
 
 def medians(rings: Rings) -> dict[str, list[float]]:

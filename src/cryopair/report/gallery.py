@@ -13,7 +13,7 @@ from ..formats.coordinates import read_coordinate_table
 from ..formats.mrc import read_mrc
 from .data import MicrographResult
 from .formatting import fixed, percent
-from .images import contrast, grey, jpeg_uri, shrink
+from .images import Floats, contrast, grey, jpeg_uri, shrink
 from .verdict import share
 
 AREA = 700_000
@@ -112,20 +112,26 @@ def _is_shown(micrograph: MicrographResult) -> bool:
 def render(place: str, micrograph: MicrographResult) -> View:
     """Make the images of one micrograph of a session."""
     raw, denoised = read_mrc(micrograph.name), read_mrc(str(micrograph.denoised))
-    images = {"raw": raw, "denoised": denoised}
+    images = {"raw": shown(raw), "denoised": shown(denoised)}
     if raw.shape == denoised.shape:
-        images["residual"] = raw - denoised
+        images["residual"] = images["raw"] - images["denoised"]
     return View(
         key=str(micrograph.number),
         place=place,
         label=micrograph.label,
         layers=layers(images),
-        thumbnail=thumbnail(denoised),
+        thumbnail=thumbnail(images["denoised"]),
         shape=(raw.shape[0], raw.shape[1]),
         pixel_size=micrograph.pixel_size,
         picks=_picks(micrograph.coordinates),
         facts=_facts(micrograph),
     )
+
+
+def shown(image: npt.NDArray) -> Floats:
+    """Shrink an image to the size at which it is shown."""
+    height, width = image.shape
+    return shrink(image, round((AREA * width / height) ** 0.5))
 
 
 def layers(images: Mapping[str, npt.NDArray]) -> dict[str, str]:
@@ -137,14 +143,12 @@ def layers(images: Mapping[str, npt.NDArray]) -> dict[str, str]:
     Parameters
     ----------
     images : mapping of str to numpy.ndarray
-        Name → image, shape ``(height, width)`` each; ``raw`` is among them.
+        Name → image, shape ``(height, width)`` each, as `shown` or larger; ``raw`` is among them.
     """
-    height, width = images["raw"].shape
-    size = round((AREA * width / height) ** 0.5)
-    low, high = contrast(shrink(images["raw"], size), deviations=_RAW_DEVIATIONS)
+    small_ones = {name: shown(image) for name, image in images.items()}
+    low, high = contrast(small_ones["raw"], deviations=_RAW_DEVIATIONS)
     found = {}
-    for name, image in images.items():
-        small = shrink(image, size)
+    for name, small in small_ones.items():
         if name.startswith("residual"):
             middle = float(np.median(small[np.isfinite(small)]))
             limits = middle - (high - low) / 2, middle + (high - low) / 2

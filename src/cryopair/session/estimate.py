@@ -11,7 +11,7 @@ import torch
 from ..denoiser.inference import denoise_normalised
 from ..denoiser.networks.unet import UNet
 from ..denoiser.sampling import resampled_shape
-from ..denoiser.training import TrainingSettings
+from ..denoiser.training.train import TrainingSettings
 from ..device import choose_device, fast_precision
 from ..halves.fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated

@@ -17,10 +17,11 @@ import torch
 
 from cryopair.denoiser.model import load_model
 from cryopair.denoiser.networks.unet import UNet
-from cryopair.denoiser.training import TrainingSettings, processes, schedule, train
+from cryopair.denoiser.training import processes, schedule
 from cryopair.denoiser.training.batches import Batch, Batches
 from cryopair.denoiser.training.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, write_checkpoint
 from cryopair.denoiser.training.pairs import OpenPair
+from cryopair.denoiser.training.train import TrainingSettings, train
 from cryopair.denoiser.training.trainer import Trainer
 from cryopair.denoiser.training.training_set import freeze_training_set, write_manifest
 from cryopair.errors import CryopairError
@@ -32,7 +33,7 @@ TRAINING = {"settings": {"steps": STEPS}}
 
 SCRIPT = """
 import sys, torch
-from cryopair.denoiser.training import TrainingSettings, train
+from cryopair.denoiser.training.train import TrainingSettings, train
 torch.set_num_threads(1)
 if "float32" in sys.argv:
     torch.cpu.get_capabilities = dict  # as on a processor without bfloat16
