@@ -4,10 +4,12 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import Browser
 from scipy.ndimage import gaussian_filter
 
 from cryopair.comparison.methods import Folder
@@ -17,6 +19,7 @@ from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs
 from cryopair.report.page import write_report
 
+TABBED = 60  # presses of the Tab key that lead to any part of the page
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="NO BROWSER: chromium is not on PATH, the report's script is NOT tested"
@@ -193,6 +196,85 @@ def test_a_reader_can_use_it(report: Path, tmp_path: Path) -> None:
         "names: true",  # controls have names for screen readers
         "refused: img-src",  # the page's own policy refuses what is not in the page
     ]
+
+
+def tab_to(browser: Browser, wanted: str) -> None:
+    """Press the Tab key until an element that a selector is for has the focus."""
+    for _ in range(TABBED):
+        browser.press("Tab")
+        if browser.value(f"document.activeElement.matches({wanted!r})"):
+            return
+    pytest.fail(f"the Tab key does not lead to {wanted}")
+
+
+def test_a_reader_needs_no_mouse(report: Path, tmp_path: Path) -> None:
+    with Browser(str(CHROMIUM), tmp_path) as browser:
+        browser.open(report)
+        tab_to(browser, ".viewer")
+        browser.press("n", "+")
+        assert browser.value("document.querySelector('.view:not([hidden])').id") == "view-1"
+        assert browser.value("document.getElementById('zoom-level').textContent") == "150 %"
+        assert browser.value("document.activeElement.closest('.view').id") == "view-1"
+        tab_to(browser, "#micrographs-by-bias_db")
+        browser.press("Enter")
+        assert browser.value("document.activeElement.parentElement.ariaSort") == "ascending"
+        browser.press("Enter")
+        assert browser.value("document.querySelector('#micrographs-table tbody th').dataset.value") == "Movies/m4"
+        tab_to(browser, "#micrographs-table tbody a")
+        browser.press("Enter")  # the link of the fourth leads to its images
+        assert browser.value("document.activeElement.closest('.view').id") == "view-4"
+        assert browser.value("document.activeElement.getBoundingClientRect().top < innerHeight")
+        assert browser.said == []
+
+
+def test_a_live_report_is_read_again_in_place(report: Path, tmp_path: Path) -> None:
+    """A newer report comes into the open page, and what the reader was looking at stays."""
+    seen = """JSON.stringify({
+      y: scrollY, view: document.querySelector(".view:not([hidden])").id,
+      zoom: document.getElementById("zoom-level").textContent, picks: document.getElementById("show-picks").checked,
+      left: document.querySelector("#panes select").value, find: document.querySelector(".filters input").value,
+      sorted: document.querySelector("[aria-sort]").textContent + document.querySelector("[aria-sort]").ariaSort,
+      focus: document.activeElement.id,
+      running: document.getElementById("refresh") !== null})"""
+    output, model = report.parent.relative_to(tmp_path), next(report.parent.glob("models/*")).relative_to(tmp_path)
+    write_report(output, model=model, live=1)
+    with Browser(str(CHROMIUM), tmp_path) as browser:
+        browser.open(report)
+        browser.value("document.getElementById('choose-1').click()")
+        browser.value("document.getElementById('zoom-in').click()")
+        browser.value("document.getElementById('show-picks').click()")
+        browser.value(
+            "(s => { s.value = 'residual'; s.dispatchEvent(new Event('change')) })"
+            "(document.querySelector('#panes select'))"
+        )
+        browser.value(
+            "(f => { f.value = 'm'; f.dispatchEvent(new Event('input')) })(document.querySelector('.filters input'))"
+        )
+        browser.value("document.getElementById('micrographs-by-bias_db').click()")
+        browser.value("document.getElementById('micrographs-by-bias_db').focus()")
+        browser.value("window.first = true; scrollTo({ top: 700, behavior: 'instant' })")
+        before = browser.value(seen)
+        assert '"y":700' in before and "view-1" in before and "residual" in before and "ascending" in before
+
+        browser.wait_for("window.first === undefined && document.readyState === 'complete'")
+        assert browser.value(seen) == before
+
+        quality = report.with_name("quality.csv")
+        quality.write_text(quality.read_text().replace("-7.0,7.5", "-7.0,27.5"))
+        write_report(output, model=model, live=1)
+        browser.wait_for("document.readyState === 'complete' && document.body.innerText.includes('27.5')")
+        assert browser.value(seen) == before
+
+        write_report(output, model=model)  # the session has ended
+        browser.wait_for("document.readyState === 'complete' && document.getElementById('refresh') === null")
+        assert browser.value(seen) == before.replace('"running":true', '"running":false')
+        browser.value("window.last = true")
+        asked_for = len(browser.asked_for)
+        time.sleep(2.5)  # in which it would have been read twice
+        assert browser.value("window.last") and len(browser.asked_for) == asked_for
+        assert browser.said == []
+        outside = {url for url in browser.asked_for if not url.startswith("data:")}
+        assert outside == {report.as_uri()}
 
 
 def test_a_comparison_opens_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
