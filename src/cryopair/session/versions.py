@@ -9,7 +9,7 @@ VERSIONS = {
     "align": 1,
     "halves": 3,
     "freeze": 3,
-    "train": 3,
+    "train": 4,
     "denoise": 2,
     "measure": 4,
     "templates": 3,

@@ -7,6 +7,7 @@ luck. What tells progress is the *excess* of `validate`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -181,6 +182,7 @@ def _optimise(
         learning_rate=settings.learning_rate or LEARNING_RATE,
         batch=settings.batch,
         device=device,
+        new="parent_sha256" not in card,
     )
     if checkpoint := read_checkpoint(out / CHECKPOINT, card):
         trainer.restore(checkpoint)
@@ -239,6 +241,7 @@ def _deterministic(device: torch.device, seed: int) -> Iterator[None]:
         torch.manual_seed(seed)
         try:
             if device.type == "cuda":
+                os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else its products of matrices are not
                 torch.use_deterministic_algorithms(True, warn_only=True)
                 torch.backends.cudnn.benchmark = False
             yield

@@ -19,6 +19,7 @@ from . import processes, schedule
 from .batches import Batch, ahead
 from .checkpoint import Checkpoint, Progress
 from .loss import pair_loss
+from .optimiser import Muon
 
 MOST_ROLLBACKS = 3
 
@@ -41,6 +42,9 @@ class Trainer:
         Crops per batch, over all processes.
     device : torch.device
         Where to compute.
+    new : bool
+        Whether the network has random weights. False: AdamW fine-tunes it, since large steps in all directions would
+        make it forget what it knows.
 
     Attributes
     ----------
@@ -50,7 +54,16 @@ class Trainer:
         How far it is.
     """
 
-    def __init__(self, network: Network, *, steps: int, learning_rate: float, batch: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        steps: int,
+        learning_rate: float,
+        batch: int,
+        device: torch.device,
+        new: bool = True,
+    ) -> None:
         self.network, self.steps, self.device = network, steps, device
         self.averaged = deepcopy(network).requires_grad_(False)
         self.progress = Progress()
@@ -58,8 +71,12 @@ class Trainer:
         self._forward = processes.distributed(network)
         self._weights: list[Tensor] = list(network.parameters())
         self._means: list[Tensor] = list(self.averaged.parameters())
-        self._optimiser = torch.optim.AdamW(
-            self._weights, lr=learning_rate, weight_decay=_WEIGHT_DECAY, fused=device.type in ("cpu", "cuda")
+        self._optimiser: torch.optim.Optimizer = (
+            Muon(self._weights, lr=learning_rate, weight_decay=_WEIGHT_DECAY)
+            if new
+            else torch.optim.AdamW(
+                self._weights, lr=learning_rate, weight_decay=_WEIGHT_DECAY, fused=device.type in ("cpu", "cuda")
+            )
         )
         self._losses: list[Tensor] = []  # of the steps since the last look: to look at once would wait for a GPU
         self._norms = torch.zeros((), device=device)  # of the gradients, summed: not finite if any of them is not
@@ -149,7 +166,8 @@ class Trainer:
         moments: dict[int, dict[str, Any]] = {}
         for place, (name, _) in enumerate(self.network.named_parameters()):
             for kind in stored.keys() - {"network", "averaged"}:
-                moments.setdefault(place, {})[kind.partition(".")[2]] = stored[kind][name].clone()
+                if name in stored[kind]:
+                    moments.setdefault(place, {})[kind.partition(".")[2]] = stored[kind][name].clone()
         self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": moments})
         self.progress = deepcopy(checkpoint.progress)
         self._losses = []

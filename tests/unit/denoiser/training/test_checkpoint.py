@@ -28,7 +28,7 @@ from cryopair.errors import CryopairError
 from cryopair.micrographs import Micrographs
 
 STEPS = 80
-SETTINGS = TrainingSettings(steps=STEPS, batch=3, crop=32, channels=(8, 8))
+SETTINGS = TrainingSettings(steps=STEPS, batch=3, crop=32, channels=(16, 16))  # wide enough for both kinds of steps
 TRAINING = {"settings": {"steps": STEPS}}
 
 SCRIPT = """
@@ -76,7 +76,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def new_trainer() -> Trainer:
     torch.manual_seed(3)
-    network = UNet(channels=(4, 4))
+    network = UNet(channels=(16, 16))
     return Trainer(network, steps=STEPS, learning_rate=1e-2, batch=2, device=torch.device("cpu"))
 
 
@@ -98,7 +98,7 @@ def assert_same(one: Trainer, other: Trainer) -> None:
 def test_killed_and_started_again_it_ends_with_the_same_bytes(manifest: Path, expected: dict[str, bytes]) -> None:
     out = manifest.parent / "killed"
     for step in (36, 68):  # after the first checkpoint and after the second
-        child = subprocess.Popen([*command(manifest), manifest, out, str(STEPS), "8"], stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([*command(manifest), manifest, out, str(STEPS), "16"], stderr=subprocess.DEVNULL)
         while not (out / f"samples/step_{step:06d}.png").exists() and child.poll() is None:
             time.sleep(0.002)
         child.kill()
