@@ -75,7 +75,11 @@ def read_torch_file(path: str | Path) -> dict[str, Tensor] | PickledModule:
         read = _read_zip if zipfile.is_zipfile(io.BytesIO(content)) else _read_legacy
         result = read(path, content)
     except _DAMAGE as error:
-        raise BadFileError(path, f"is not a torch file, or is damaged ({error})") from None
+        # What the unpickler says of a file that is no pickle would puzzle.
+        reason = error if content.startswith((pickle.PROTO, b"PK")) else f"it begins with {content[:8]!r}"
+        raise BadFileError(
+            path, f"is not a torch file, or is damaged ({reason})", expected="what torch.save wrote"
+        ) from None
     if isinstance(result, dict) and all(isinstance(tensor, Tensor) for tensor in result.values()):
         return dict(result)
     if isinstance(result, PickledModule):

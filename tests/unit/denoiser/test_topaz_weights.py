@@ -238,6 +238,12 @@ def test_tensors_outside_their_storage_are_refused(tmp_path: Path) -> None:
         read_torch_file(path)
 
 
+def test_a_text_is_told_from_a_torch_file(tmp_path: Path) -> None:
+    (tmp_path / "model.sav").write_text("hello text")
+    with pytest.raises(BadFileError, match="begins with b'hello te'.*expected what torch.save wrote"):
+        read_torch_file(tmp_path / "model.sav")
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_damaged_files_are_named(tmp_path: Path, legacy: bool) -> None:
     path = save(NETWORKS["unet-small"], tmp_path / "model.sav", legacy=legacy)
