@@ -240,7 +240,7 @@ def test_tensors_outside_their_storage_are_refused(tmp_path: Path) -> None:
 
 def test_a_text_is_told_from_a_torch_file(tmp_path: Path) -> None:
     (tmp_path / "model.sav").write_text("hello text")
-    with pytest.raises(BadFileError, match="begins with b'hello te'.*expected what torch.save wrote"):
+    with pytest.raises(BadFileError, match=r"begins with b'hello te'.*expected what torch.save wrote"):
         read_torch_file(tmp_path / "model.sav")
 
 
