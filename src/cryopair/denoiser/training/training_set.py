@@ -7,6 +7,7 @@ was trained on, and new movies do not retrain it.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class TrainingPair:
 def freeze_training_set(
     halves: Sequence[Micrographs], *, max_pairs: int = 128, seed: int = 0, projects: Sequence[Path] | None = None
 ) -> list[TrainingPair]:
-    """Choose training pairs, spread evenly over the session and over defocus, and hold out every tenth.
+    """Choose training pairs, spread evenly over the session and over defocus, and hold out every tenth of each dataset.
 
     Micrographs whose halves have hardly anything in common are left out. The choice depends on which micrographs
     there are, on their names, and on the seed, but not on the order in which they came or on how they are grouped.
@@ -122,9 +123,10 @@ def freeze_training_set(
         for dataset, (member, share) in enumerate(zip(members, shares, strict=True), start=1)
         for index in spread([row for _, row in member], share, seed)
     ]
+    held_out = _held_out([dataset for dataset, _, _ in chosen])
     return [
-        _pair(part, row, dataset=dataset, validate=place % VALIDATION_SHARE == FEWEST_PAIRS - 1)
-        for place, (dataset, part, row) in enumerate(chosen)
+        _pair(part, row, dataset=dataset, validate=validate)
+        for validate, (dataset, part, row) in zip(held_out, chosen, strict=True)
     ]
 
 
@@ -212,6 +214,18 @@ def _sources(halves: Sequence[Micrographs], projects: Sequence[Path]) -> list[tu
         for row in part.table.rows()
     }
     return [last[key] for key in sorted(last, key=lambda key: (key[0], natural_order(key[1])))]
+
+
+def _held_out(datasets: Sequence[int]) -> list[bool]:
+    """Return which pairs are held out: of each dataset one in `VALIDATION_SHARE`, if it has `FEWEST_PAIRS`."""
+    seen: Counter[int] = Counter()
+    held_out = []
+    for dataset in datasets:
+        held_out.append(seen[dataset] % VALIDATION_SHARE == FEWEST_PAIRS - 1)
+        seen[dataset] += 1
+    if not any(held_out):
+        held_out[-1] = True
+    return held_out
 
 
 def _pair(halves: Micrographs, row: Row, *, dataset: int, validate: bool) -> TrainingPair:

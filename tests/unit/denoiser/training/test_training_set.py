@@ -144,7 +144,13 @@ def test_datasets_have_equal_shares(counts: list[int], wanted: int, shares: list
 def test_pairs_of_a_small_dataset_are_not_lost_among_many(many: Micrographs, few: Micrographs) -> None:
     frozen = freeze_training_set([many, few], max_pairs=12, projects=[Path("a"), Path("b")])
     assert Counter(pair.dataset for pair in frozen) == {1: 8, 2: 4}
-    assert any(pair.validate for pair in frozen)
+    assert Counter(pair.dataset for pair in frozen if pair.validate) == {1: 1, 2: 1}
+
+
+def test_of_datasets_with_few_pairs_one_pair_is_held_out(few: Micrographs) -> None:
+    few.optics = Table({"rlnOpticsGroup": [1, 2], "rlnMicrographPixelSize": [1.5, 1.6]})
+    few.table["rlnOpticsGroup"] = [1, 2, 2, 1]
+    assert [pair.validate for pair in freeze_training_set([few])] == [False, False, False, True]
 
 
 def test_projects_that_were_made_alike_are_told_apart(
