@@ -158,7 +158,7 @@ def test_datasets_of_two_pixel_sizes_are_brought_to_one(
         train(tmp_path / "manifest.star", BRIEF, out=tmp_path / "model")
     model = train(tmp_path / "manifest.star", replace(BRIEF, pixel_size=3.0), out=tmp_path / "model")
     assert (model.pixel_size, model.card["settings"]["pixel_size"]) == (3.0, 3.0)
-    assert "training on 7 pairs, 1 held out, 52 x 40 px at 3 Å/px: about 0.4 GB" in capsys.readouterr().err
+    assert "training on 6 pairs, 2 held out, 52 x 40 px at 3 Å/px: about 0.4 GB" in capsys.readouterr().err
 
 
 def test_fine_tuning_goes_on_from_its_parent(manifest: Path, trained: Path, tmp_path: Path) -> None:
