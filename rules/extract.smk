@@ -22,5 +22,5 @@ rule extract:
     message:
         "Cutting particles of shard {wildcards.shard} from the raw micrographs"
     shell:
-        "cryopair extract --star {input:q} --journal {params.journal:q} --box {params.box} {params.options} --threads {threads}"
+        "cryopair extract --star {input:q} --journal {params.journal:q} --box {params.box} {params.options} --threads {threads} --shard"
         " --out {params.folder:q} --table {output:q} > {log:q} 2>&1"

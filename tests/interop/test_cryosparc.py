@@ -10,8 +10,8 @@ import pytest
 from cryopair.cli import main
 from cryopair.formats.coordinates import read_places
 from cryopair.formats.mrc import write_mrc
-from cryopair.formats.star import Table, write_star
-from cryopair.micrographs import Micrographs, write_micrographs
+from cryopair.formats.star import Table, read_star, write_star
+from cryopair.micrographs import Micrographs, read_micrographs, write_micrographs
 from cryopair.particles.handoff import write_coordinate_files
 
 HEIGHT, WIDTH = 70, 91
@@ -112,6 +112,17 @@ def test_particles(python: str, project: Path) -> None:
     np.testing.assert_array_equal(seen["brightest"], [[8, 8]] * 3)
     np.testing.assert_allclose(seen["ctf"].T, [[12000, 11500, 30]] * 2 + [[9000, 8900, -45]])
     np.testing.assert_allclose(seen["optics"], [300, 2.7, 0.1, 1.35, 16])
+
+
+def test_particles_where_a_micrograph_failed(python: str, project: Path) -> None:
+    micrographs = read_micrographs("handoff.star")
+    micrographs.table = micrographs.table.select([0, 1, 1])
+    micrographs.table["rlnMicrographName"] = [*micrographs.table["rlnMicrographName"][:2], "MotionCorr/job002/gone.mrc"]
+    write_micrographs("handoff.star", micrographs)
+    assert main(["extract", "--star", "handoff.star", "--box", "16", "--no-invert", "--out", "particles"]) == 0
+    np.testing.assert_array_equal(look(python, "particles/extract.star")["brightest"], [[8, 8]] * 3)
+    (reason,) = read_star("particles/extract_failed.star")["failed"]["cryopairReason"]
+    assert "gone.mrc: no such file" in reason
 
 
 def test_locations_alone(python: str, project: Path) -> None:

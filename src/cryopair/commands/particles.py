@@ -33,14 +33,21 @@ def add_extract_options(sub: argparse.ArgumentParser) -> None:
     add("--recenter", action="store_true", help="with --reextract: move the boxes by the refined shifts")
     add("--reset-offsets", action="store_true", help="with --reextract: set the refined shifts to 0")
     add("--float16", action="store_true", help="halve the files (MRC mode 12; RELION 3.1 cannot read it)")
+    add(
+        "--shard",
+        action="store_true",
+        help="the list is a part of a session, for cryopair merge: it may have no particle at all, and the table lists "
+        "what failed",
+    )
     add("--threads", type=int, metavar="N", help="micrographs at a time (default: as many as cores)")
     add_limits(sub)
 
 
 def extract(options: argparse.Namespace) -> int:
     """Cut particles from raw micrographs."""
+    from ..errors import CryopairError
     from ..micrographs import read_micrographs
-    from ..particles.extract import extract_particles, write_particles
+    from ..particles.extract import extract_particles, failed_beside, write_particles
     from ..particles.reextract import reextract_particles
     from ..particles.sampling import Sampling
 
@@ -59,7 +66,12 @@ def extract(options: argparse.Namespace) -> int:
         particles = reextract_particles(micrographs, options.reextract, sampling, **files, **shifts)
     else:
         particles = extract_particles(micrographs, sampling, **files)
-    write_particles(table_of(options), particles)
+    write_particles(table_of(options), particles, of_shard=options.shard)
+    failed, done = particles.micrographs.failed, particles.micrographs.table
+    if not len(particles.table) and not options.shard:
+        reasons = [f"{len(done)} micrographs have no coordinates"] if len(done) else []
+        reasons += [f"{len(failed)} failed ({failed_beside(table_of(options))} says why)"] if len(failed) else []
+        raise CryopairError(f"{options.star}: not one particle was cut: {' and '.join(reasons) or 'no micrographs'}.")
     return finish(options, particles.micrographs, f"{len(particles.table)} particles")
 
 

@@ -45,12 +45,24 @@ class Particles:
     micrographs: Micrographs
 
 
-def write_particles(path: str | Path, particles: Particles) -> None:
-    """Write a particles STAR, whole or not at all; without particles it has no ``data_particles``, as in RELION."""
+def write_particles(path: str | Path, particles: Particles, *, of_shard: bool = False) -> None:
+    """Write a particles STAR, whole or not at all; without particles it has no ``data_particles``, as in RELION.
+
+    Micrographs that failed are listed in a file beside it, or, for a shard, in the table itself, where ``merge`` finds
+    them. Other programs than RELION, such as cryoSPARC, cannot read values with spaces, as the reasons are.
+    """
     blocks = {"optics": particles.optics, "particles": particles.table}
-    if len(particles.micrographs.failed):
-        blocks["failed"] = particles.micrographs.failed
-    write_star(path, blocks)
+    failed = {"failed": particles.micrographs.failed} if len(particles.micrographs.failed) else {}
+    write_star(path, blocks | failed if of_shard else blocks)
+    if failed and not of_shard:
+        write_star(failed_beside(path), failed)
+    else:
+        failed_beside(path).unlink(missing_ok=True)
+
+
+def failed_beside(path: str | Path) -> Path:
+    """Return where the micrographs that failed are listed: ``particles_failed.star`` beside ``particles.star``."""
+    return Path(path).with_name(f"{Path(path).stem}_failed.star")
 
 
 def extract_particles(

@@ -60,8 +60,6 @@ def extract(job: ExternalJob) -> list[tuple[Path, NodeKind]]:
     particles.unlink(missing_ok=True)
     if job.cryopair("extract", "--star", star, "--out", job.folder, "--table", particles, *options):
         raise CryopairError("extraction failed, see above.")
-    if "particles" not in read_star(particles):
-        raise CryopairError(f"{particles}: no particle was cut; see above for micrographs that failed.")
     return [(particles, PARTICLES)]
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from cryopair.cli import main
 from cryopair.errors import UsageError
 from cryopair.formats.mrc import DENOISED_LABEL, map_mrc, read_mrc, read_mrc_info, write_mrc
 from cryopair.formats.star import read_star
-from cryopair.micrographs import Micrographs
+from cryopair.micrographs import Micrographs, write_micrographs
 from cryopair.particles.extract import extract_particles, write_particles
 from cryopair.particles.normalise import normalise
 from cryopair.particles.sampling import Sampling, cut_particles
@@ -195,6 +196,21 @@ def test_no_picks_no_particles_no_stack(make_micrographs: Make) -> None:
     assert list(read_star("particles.star")) == ["optics"]
 
 
+def test_a_command_that_cuts_nothing_fails_unless_for_a_shard(
+    make_micrographs: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    micrographs = make_micrographs({"a": [], "b": [(40, 30)]})
+    Path(micrographs.table["rlnMicrographName"][1]).unlink()
+    write_micrographs("handoff.star", micrographs)
+    command = ["extract", "--star", "handoff.star", "--box", "16", "--out", "extract"]
+    assert main(command) == 1
+    told = "not one particle was cut: 1 micrographs have no coordinates and 1 failed (extract/extract_failed.star"
+    assert told in capsys.readouterr().err
+    assert list(read_star("extract/extract.star")) == ["optics"]
+    assert main([*command, "--shard"]) == 0
+    assert list(read_star("extract/extract.star")) == ["optics", "failed"]
+
+
 def test_a_missing_micrograph_costs_only_itself(make_micrographs: Make) -> None:
     micrographs = make_micrographs(POINTS)
     Path(micrographs.table["rlnMicrographName"][0]).unlink()
@@ -202,9 +218,13 @@ def test_a_missing_micrograph_costs_only_itself(make_micrographs: Make) -> None:
     assert particles.table["rlnImageName"] == ["000001@extract/Movies/sub/c.mrcs"]
     assert particles.micrographs.failed["rlnMicrographName"] == ["MotionCorr/job002/Movies/a.mrc"]
     write_particles("particles.star", particles)
-    assert read_star("particles.star")["failed"]["cryopairReason"] == [
+    assert list(read_star("particles.star")) == ["optics", "particles"]
+    assert read_star("particles_failed.star")["failed"]["cryopairReason"] == [
         "MotionCorr/job002/Movies/a.mrc: no such file; expected an MRC image."
     ]
+    write_particles("particles.star", particles, of_shard=True)
+    assert read_star("particles.star")["failed"] == particles.micrographs.failed
+    assert not Path("particles_failed.star").exists()
 
 
 def test_a_truncated_micrograph_costs_only_itself(make_micrographs: Make) -> None:
