@@ -20,8 +20,9 @@ rule templates:
         folder=subpath(output.table, parent=True),
         diameter=session.config.picking.diameter,
         images=session.config.picking.images,
+        limits=session.limit_options("picking"),
     message:
         "Averaging particles into templates"
     shell:
         "cryopair templates {input:q} --diameter {params.diameter} --images {params.images} --out {params.folder:q}"
-        " > {log:q} 2>&1"
+        " {params.limits:q} > {log:q} 2>&1"

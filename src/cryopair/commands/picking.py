@@ -38,6 +38,7 @@ def add_templates_options(sub: argparse.ArgumentParser) -> None:
     add_diameter(sub)
     _add_images(sub)
     add("--out", type=Path, required=True, metavar="DIR", help="folder for the templates")
+    add_limits(sub)
 
 
 def _add_images(sub: argparse.ArgumentParser) -> None:
@@ -74,7 +75,7 @@ def templates(options: argparse.Namespace) -> int:
     from ..picking.images import Images
     from ..picking.templates import templates_of, write_templates
 
-    tables = [read_micrographs(path) for path in options.star]
+    tables = [within_limits(options, read_micrographs(path)) for path in options.star]
     made = templates_of(tables, Images(options.images), diameter=options.diameter)
     write_templates(options.out, made, shards=[path.stem for path in options.star])
     print(f"templates: {len(made.images)} of {made.counts.sum()} particles in {options.out}")

@@ -357,6 +357,8 @@ class Session:
             "denoising": self.config.denoising.model_dump(),
             "versions": {stage: VERSIONS[stage] for stage in ("denoise", "templates")},
         }
+        if limits := self.limits("picking"):
+            decides["limits"] = limits
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         return f"{self.output}/templates/{model}/{digest[:8]}"
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from cryopair.cli import main
 from cryopair.errors import BadFileError, CryopairError, UsageError
-from cryopair.formats.star import read_star
+from cryopair.formats.mrc import write_mrc
+from cryopair.formats.star import Table, read_star
+from cryopair.micrographs import Micrographs, write_micrographs
 from cryopair.picking.agreement import f1, score_picks
 from cryopair.picking.classes import ANGLES, average_classes, render, sample_circles
 from cryopair.picking.matching import pick_matches
@@ -131,6 +134,26 @@ def test_files_keep_templates_and_never_change(
     if len(templates.images) > 1:
         with pytest.raises(BadFileError, match=r"has images of shape \(1, .*expected \d+ square ones"):
             read_templates(Path("t"))
+
+
+def test_micrographs_beyond_a_limit_make_no_templates(
+    scenes: list, templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """A third one, of nothing but carbon, would spoil them."""
+    monkeypatch.chdir(tmp_path)
+    spoilt = gaussian_filter(np.random.default_rng(3).normal(size=SHAPE), 3) * 20
+    for name, image in zip("abc", (*(image for image, _ in scenes), spoilt), strict=True):
+        write_mrc(f"{name}.mrc", image, pixel_size=PIXEL_SIZE)
+    names = [f"{name}.mrc" for name in "abc"]
+    columns = {"rlnMicrographName": names, "rlnMicrographNameDenoised": names, "rlnOpticsGroup": [1] * 3}
+    optics = Table({"rlnOpticsGroup": [1], "rlnMicrographPixelSize": [PIXEL_SIZE]})
+    write_micrographs("denoise.star", Micrographs(optics, Table(columns | {"cryopairCarbon": [0.0, 0.1, 0.9]})))
+    command = ["templates", "denoise.star", "--diameter", f"{DIAMETER}"]
+    assert main([*command, "--limit", "max_carbon=0.5", "--out", "within"]) == 0
+    assert "1 micrographs excluded; the first: share of carbon 0.9 is above 0.5" in capsys.readouterr().out
+    np.testing.assert_allclose(read_templates(Path("within")).images, templates.images, atol=1e-4)
+    assert main([*command, "--out", "of_all"]) == 0
+    assert list(read_templates(Path("of_all")).counts) != list(templates.counts)
 
 
 def test_images_turned_any_way_fall_into_their_classes() -> None:

@@ -26,3 +26,12 @@ def test_a_pixel_size_changed_after_micrographs_were_taken_in(tmp_path: Path, mo
         session(same).check_source()
     with pytest.raises(UsageError, match=r"acquisition\.pixel_size is 1\.2, but the micrographs taken in have 1\.06"):
         session(1.2).check_source()
+
+
+def test_another_limit_of_picking_makes_other_templates() -> None:
+    def templates(**quality: object) -> str:
+        values = {"source": "mics", "picking": {"picker": "template", "diameter": 120}, "quality": quality}
+        return Session(parse_config(values)).templates("v1-0123abcd")
+
+    assert templates(max_carbon=0.3) != templates(max_carbon=0.4) != templates()
+    assert templates(max_carbon=0.3, exclude_from=["training"]) == templates()
