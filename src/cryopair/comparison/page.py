@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
@@ -15,8 +16,8 @@ from ..formats.atomic import write_text
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row, mirrored
 from ..report.beside import FIGURES, write_csv, write_figures
-from ..report.formatting import fixed
-from ..report.gallery import View, layers, thumbnail
+from ..report.formatting import fixed, percent
+from ..report.gallery import DISAGREEMENT, View, layers, thumbnail
 from ..report.table import Column, Grid
 from ..report.templates import fill
 from .figures import gain_and_bias
@@ -150,7 +151,7 @@ def _views(
     *,
     device: torch.device | str,
 ) -> list[View]:
-    most = max(1, MOST_IMAGES // (1 + 2 * len(methods)))
+    most = max(1, MOST_IMAGES // (2 + 2 * len(methods)))
     views = []
     for number, row in enumerate(rows[:most], start=1):
         name, pixel_size = row["rlnMicrographName"], micrographs.pixel_size(row)
@@ -162,18 +163,22 @@ def _views(
         residuals = {
             f"residual of {method}": raw - image
             for method, image in images.items()
-            if 0.5 < found[method].grey_scale < 2  # in grey levels that can be compared
+            if _has_grey_levels_of_raw(found[method])
         }
+        alike = [image for method, image in images.items() if _has_grey_levels_of_raw(found[method])]
+        differing = {DISAGREEMENT: disagreement(alike)} if len(alike) > 1 else {}
         facts = {"Micrograph": str(mirrored(name)), "SNR, raw": f"{fixed(found[RAW].snr_raw)} dB"}
         for method in methods:
             one = found[method.name]
             facts[method.name] = f"{fixed(one.snr)} dB, bias {fixed(one.bias)} dB"
+        for name, image in differing.items():
+            facts[name.capitalize()] = f"{percent(relative_power(image, np.mean(alike, axis=0)))} of the power"
         views.append(
             View(
                 key=str(number),
                 place="",
                 label=str(mirrored(name)),
-                layers=layers({RAW: raw, **images, **residuals}),
+                layers=layers({RAW: raw, **images, **residuals, **differing}),
                 thumbnail=thumbnail(images[methods[0].name]),
                 shape=(raw.shape[0], raw.shape[1]),
                 pixel_size=pixel_size,
@@ -181,6 +186,30 @@ def _views(
             )
         )
     return views
+
+
+def disagreement(images: Sequence[npt.NDArray]) -> npt.NDArray[np.float32]:
+    """Return the standard deviation at each pixel of what several methods make of one micrograph.
+
+    The mean grey level of each is left out: what differs is the picture. Where it is bright, at least one of them
+    cannot be trusted.
+
+    Parameters
+    ----------
+    images : sequence of numpy.ndarray
+        Two or more, shape ``(height, width)``, in the same grey levels.
+    """
+    return np.std([image - image.mean() for image in images], axis=0, ddof=1, dtype=np.float32)
+
+
+def relative_power(difference: npt.NDArray, image: npt.NDArray) -> float:
+    """Return the mean square of a difference as a share of an image's variance; 0 for a flat image."""
+    variance = float(np.var(image, dtype=np.float64))
+    return float(np.mean(np.square(difference, dtype=np.float64))) / variance if variance > 0 else 0.0
+
+
+def _has_grey_levels_of_raw(one: Figures) -> bool:
+    return 0.5 < one.grey_scale < 2
 
 
 def _grid(figures: Sequence[Figures]) -> Grid:

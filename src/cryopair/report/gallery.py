@@ -16,6 +16,8 @@ from .formatting import fixed, percent
 from .images import Floats, contrast, grey, jpeg_uri, shrink
 from .verdict import share
 
+DISAGREEMENT = "disagreement"
+"""Name of the map of where denoised images differ."""
 AREA = 700_000
 """Pixels of each image; noise takes about half a byte for each."""
 THUMBNAIL_WIDTH = 176
@@ -138,7 +140,8 @@ def layers(images: Mapping[str, npt.NDArray]) -> dict[str, str]:
     """Turn images of one micrograph into data URIs.
 
     The raw image and all denoised ones are each shown in their own contrast. What was removed (a name that begins with
-    ``residual``) is shown in the raw image's, so that its strength can be seen.
+    ``residual``) is shown in the raw image's, so that its strength can be seen; where denoised images differ
+    (`DISAGREEMENT`) from black, which is nowhere, to white, which is two deviations of a denoised image.
 
     Parameters
     ----------
@@ -147,13 +150,19 @@ def layers(images: Mapping[str, npt.NDArray]) -> dict[str, str]:
     """
     small_ones = {name: shown(image) for name, image in images.items()}
     low, high = contrast(small_ones["raw"], deviations=_RAW_DEVIATIONS)
+    deviation = 1.0  # of the denoised image before
     found = {}
     for name, small in small_ones.items():
         if name.startswith("residual"):
             middle = float(np.median(small[np.isfinite(small)]))
             limits = middle - (high - low) / 2, middle + (high - low) / 2
+        elif name == DISAGREEMENT:
+            limits = 0.0, 2 * deviation
+        elif name == "raw":
+            limits = low, high
         else:
-            limits = contrast(small, deviations=_RAW_DEVIATIONS if name == "raw" else _DENOISED_DEVIATIONS)
+            limits = contrast(small, deviations=_DENOISED_DEVIATIONS)
+            deviation = (limits[1] - limits[0]) / (2 * _DENOISED_DEVIATIONS)
         found[name] = jpeg_uri(grey(small, limits))
     return found
 

@@ -1,12 +1,15 @@
 """Comparing denoisers: figures that hold whatever grey levels a program writes, and names that are never guessed."""
 
+import base64
 import csv
+import io
 import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from cryopair.comparison.measure import Figures, measure_methods
@@ -14,7 +17,7 @@ from cryopair.comparison.methods import Folder
 from cryopair.comparison.page import compare
 from cryopair.comparison.summary import compared, summarise
 from cryopair.errors import BadFileError, UsageError
-from cryopair.formats.mrc import write_mrc
+from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs
 
@@ -119,6 +122,26 @@ def test_the_page_and_the_tables(micrographs: Micrographs) -> None:
     assert float(medians["plain"]["median_snr_db"]) == pytest.approx(np.median(values))
     assert medians["sums"]["median_snr_db"] == ""
     assert Path("out/figures/gain-and-bias.png").is_file()
+
+
+def test_the_map_of_disagreement_is_bright_where_methods_differ(micrographs: Micrographs) -> None:
+    """One of them has taken a particle away, and all grey levels are raised, which is no disagreement."""
+    for name in NAMES:
+        for half in ("_EVN", "_ODD"):
+            image = read_mrc(f"plain/Movies/{Path(name).stem}{half}.mrc") + 3
+            image[100:140, 200:240] = image.mean()
+            write_mrc(f"other/{Path(name).stem}{half}.mrc", image, pixel_size=PIXEL_SIZE)
+    compare(micrographs, folders("plain", "other"), out=Path("out"))
+    page = Path("out/compare.html").read_text(encoding="utf-8")
+    first = page[page.index('data-layer="disagreement"') :]
+    jpeg = base64.b64decode(re.search(r'src="data:image/jpeg;base64,([^"]+)"', first)[1])  # type: ignore[index]
+    shown = np.asarray(Image.open(io.BytesIO(jpeg)), np.float64)
+    inside = np.zeros(SHAPE, bool)
+    inside[100:140, 200:240] = True
+    assert shown.shape == SHAPE
+    assert shown[inside].mean() > shown[~inside].mean() + 50
+    assert page.count('data-layer="disagreement"') == 3
+    assert re.search(r"<dt>Disagreement</dt><dd[^>]*>\d+ % of the power</dd>", page)
 
 
 def test_what_a_model_was_trained_on_does_not_count() -> None:
