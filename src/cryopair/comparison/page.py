@@ -16,7 +16,7 @@ from ..formats.atomic import write_text
 from ..formats.mrc import read_mrc
 from ..micrographs import Micrographs, Row, mirrored
 from ..report.beside import FIGURES, write_csv, write_figures
-from ..report.formatting import fixed, percent
+from ..report.formatting import fixed
 from ..report.gallery import DISAGREEMENT, View, layers, thumbnail
 from ..report.table import Column, Grid
 from ..report.templates import fill
@@ -171,8 +171,6 @@ def _views(
         for method in methods:
             one = found[method.name]
             facts[method.name] = f"{fixed(one.snr)} dB, bias {fixed(one.bias)} dB"
-        for name, image in differing.items():
-            facts[name.capitalize()] = f"{percent(relative_power(image, np.mean(alike, axis=0)))} of the power"
         views.append(
             View(
                 key=str(number),
@@ -200,12 +198,6 @@ def disagreement(images: Sequence[npt.NDArray]) -> npt.NDArray[np.float32]:
         Two or more, shape ``(height, width)``, in the same grey levels.
     """
     return np.std([image - image.mean() for image in images], axis=0, ddof=1, dtype=np.float32)
-
-
-def relative_power(difference: npt.NDArray, image: npt.NDArray) -> float:
-    """Return the mean square of a difference as a share of an image's variance; 0 for a flat image."""
-    variance = float(np.var(image, dtype=np.float64))
-    return float(np.mean(np.square(difference, dtype=np.float64))) / variance if variance > 0 else 0.0
 
 
 def _has_grey_levels_of_raw(one: Figures) -> bool:
