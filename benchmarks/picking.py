@@ -1,6 +1,6 @@
 """Picking: ours beside RELION's LoG picker and Topaz's pretrained detector, on micrographs whose particles are known.
 
-    python benchmarks/picking.py [--topaz PROGRAM] [--apoferritin MODEL] [--micrographs N] [--data FOLDER]
+    python benchmarks/picking.py [scores] [times] [--topaz PROGRAM] [--apoferritin MODEL] [--micrographs N]
 
 Sets: simulated ribosomes and proteasomes (`simulated_pairs.py`: ice of 300 to 800 Å, contamination, steep
 illumination, one in four with the edge of the carbon film), and eight real micrographs of apoferritin (EMPIAR-10146,
@@ -10,13 +10,17 @@ particles each finds on simulated micrographs that hold nothing but ice. Nothing
 diameter and has its defaults, RELION a range of 10 % either way.
 
 MODEL is the folder of a denoiser that was trained on the apoferritin frames (`real_pairs.py` says how); with it, our
-pickers also work on denoised micrographs. The times are those of one micrograph, without the start of a program.
+pickers also work on denoised micrographs.
+
+Times are taken apart from scores, on one core and in turn: RELION's LoG, then ours, on the same micrographs, several
+rounds. RELION's are those of its program, which starts in no time; Topaz's include its start, which takes seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -163,7 +167,7 @@ def relion(micrographs: Sequence[Micrograph]) -> list[Places]:
         str(first.pixel_size),
     ]
     command = ["relion_autopick", "--LoG", *sizes, *usual, *files]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
     found = []
     for one in micrographs:
         star = folder / "relion" / f"{one.path.stem}_autopick.star"
@@ -188,38 +192,31 @@ def by_topaz(detector: str) -> Work:
 def report(
     title: str, sets: dict[str, list[Micrograph]], names: Sequence[str], work: Callable[[list[Micrograph]], Work]
 ):
-    """Print a line for a picker: F1, precision and recall on each set, and the seconds per micrograph."""
-    cells, seconds, count = [], 0.0, 0
+    """Print a line for a picker: F1, precision and recall on each set, or false picks where there are no particles."""
+    cells = []
     for name in names:
         micrographs = sets.get(name, [])
         if not micrographs:
             cells.append(f"{'-':^22}")
             continue
-        picker = work(micrographs)
-        start = time.perf_counter()
-        found = picker(micrographs)
-        seconds, count = seconds + time.perf_counter() - start, count + len(micrographs)
         total = PickScore(0, 0, 0)
-        for one, picks in zip(micrographs, found, strict=True):
+        for one, picks in zip(micrographs, work(micrographs)(micrographs), strict=True):
             total = add_scores(total, score_picks(picks, one.particles, read_mrc(one.path).shape, one.width))
         if not sum(len(one.particles) for one in micrographs):
             cells.append(f"{total.false_positive / len(micrographs):^22.1f}")
             continue
         hit, wrong, missed = total
         cells.append(f"{f1(*total):6.3f}  {hit / max(hit + wrong, 1):6.3f}  {hit / max(hit + missed, 1):6.3f}")
-    print(f"{title:26}" + "  ".join(cells) + (f"  {seconds / count:8.2f}" if count else ""), flush=True)
+    print(f"{title:26}" + "  ".join(cells), flush=True)
 
 
-def main(options: argparse.Namespace, folder: Path) -> None:
-    print("\n".join(machine()))
-    sets = {name: simulate(folder, name, options.micrographs) for name in ("ribosome", "proteasome")}
-    sets["apoferritin"] = apoferritin(folder, options.data, options.micrographs) if options.data.is_dir() else []
-    sets["ice only"] = simulate(folder, "ribosome", options.micrographs, empty=True)
+def scores(options: argparse.Namespace, sets: dict[str, list[Micrograph]]) -> None:
+    """Print what each picker finds."""
     names = list(sets)
     sizes = ", ".join(f"{len(part)} of {name}" for name, part in sets.items())
     print(f"{sizes}; found within {HIT:g} diameters; ice only: false picks per micrograph\n")
-    print(f"{'':26}" + "  ".join(f"{name:^22}" for name in names) + "    s per")
-    print(f"{'':26}" + "  ".join(f"{'F1':>6}  {'prec.':>6}  {'recall':>6}" for _ in names) + "  micrograph")
+    print(f"{'':26}" + "  ".join(f"{name:^22}" for name in names))
+    print(f"{'':26}" + "  ".join(f"{'F1':>6}  {'prec.':>6}  {'recall':>6}" for _ in names[:-1]))
     report("RELION's LoG, raw", sets, names, lambda _: relion)
     report("blob, raw", sets, names, lambda _: blobs)
     with_particles = {name: part for name, part in sets.items() if name != "ice only"}
@@ -231,6 +228,53 @@ def main(options: argparse.Namespace, folder: Path) -> None:
     if topaz():
         for detector in options.detectors:
             report(f"Topaz's {detector}, raw", sets, names, lambda _, detector=detector: by_topaz(detector))
+
+
+def times(options: argparse.Namespace, sets: dict[str, list[Micrograph]]) -> None:
+    """Print the seconds that pickers take for a micrograph of each set, and their ratio to RELION's."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    for name in ("ribosome", "proteasome", "apoferritin"):
+        micrographs = sets[name][: options.timed]
+        if not micrographs:
+            continue
+        works = {"RELION's LoG": relion, "blob": blobs, "template": make_matcher(micrographs)}
+        rounds: list[dict[str, float]] = []
+        for number in range(options.rounds + 1):
+            taken = {title: _seconds(work, micrographs) for title, work in works.items()}
+            rounds += [taken] if number else []  # the first time, libraries plan and caches fill
+        print(f"\n{name}, {len(micrographs)} micrographs in turn, one core, {options.rounds} rounds")
+        for title in works:
+            seconds = [taken[title] for taken in rounds]
+            ratios = [taken[title] / taken["RELION's LoG"] for taken in rounds]
+            print(
+                f"  {title:13} median {statistics.median(seconds):6.3f} s a micrograph, {min(seconds):6.3f} to "
+                f"{max(seconds):6.3f} s   ratio to RELION's {statistics.median(ratios):5.2f}, {min(ratios):5.2f} to "
+                f"{max(ratios):5.2f}",
+                flush=True,
+            )
+    if topaz():
+        for detector in options.detectors:
+            seconds = _seconds(by_topaz(detector), sets["ribosome"])
+            print(
+                f"\nTopaz's {detector}, one run on {len(sets['ribosome'])} ribosomes' micrographs: {seconds:.2f} s each"
+            )
+
+
+def _seconds(work: Work, micrographs: Sequence[Micrograph]) -> float:
+    start = time.perf_counter()
+    work(micrographs)
+    return (time.perf_counter() - start) / len(micrographs)
+
+
+def main(options: argparse.Namespace, folder: Path) -> None:
+    print("\n".join(machine()))
+    sets = {name: simulate(folder, name, options.micrographs) for name in ("ribosome", "proteasome")}
+    sets["apoferritin"] = apoferritin(folder, options.data, options.micrographs) if options.data.is_dir() else []
+    if "scores" in options.what:
+        sets["ice only"] = simulate(folder, "ribosome", options.micrographs, empty=True)
+        scores(options, sets)
+    if "times" in options.what:
+        times(options, sets)
 
 
 def _listed(micrographs: Sequence[Micrograph], names: Sequence[str]) -> Micrographs:
@@ -252,6 +296,11 @@ def _xy(picks: Picks) -> Places:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", help="scores, times (default: both)")
+    parser.add_argument("--rounds", type=int, default=5, help="of times (default: %(default)s)")
+    parser.add_argument(
+        "--timed", type=int, default=4, help="micrographs of each set in a round (default: %(default)s)"
+    )
     parser.add_argument("--topaz", metavar="PROGRAM", help="where the program topaz is (default: on the PATH)")
     parser.add_argument(
         "--apoferritin", type=Path, metavar="MODEL", help="folder of a denoiser for the real micrographs"
@@ -260,6 +309,7 @@ if __name__ == "__main__":
     parser.add_argument("--detectors", nargs="*", default=["resnet16"], help="of Topaz (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the real micrographs (default: %(default)s)")
     chosen = parser.parse_args()
+    chosen.what = chosen.what or ["scores", "times"]
     if chosen.topaz:
         os.environ[TOPAZ] = chosen.topaz
     with tempfile.TemporaryDirectory() as work:

@@ -178,22 +178,31 @@ def draw(path: str, curves: dict[str, tuple[Floats, Floats]], particles: int) ->
     import matplotlib.pyplot as plt
 
     frequency = np.arange(1, BOX // 2) / (BOX * PIXEL_SIZE)
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
-    colours = {"raw, where we picked": "#0072b2", "raw, true places": "#e69f00", "denoised": "#d55e00"}
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    styles = {
+        "raw, where we picked": {"color": "#0072b2", "lw": 1.8, "ls": (0, (4, 2)), "zorder": 3},
+        "raw, true places": {"color": "#f0b429", "lw": 5, "alpha": 0.7},
+        "denoised": {"color": "#c1272d", "lw": 1.8},
+    }
     for name, (with_truth, of_halves) in curves.items():
-        style = {"color": colours[name], "lw": 3 if "true" in name else 1.6, "alpha": 0.6 if "true" in name else 1}
-        axes[0].plot(frequency, with_truth, label=name, **style)
-        axes[1].plot(frequency, of_halves, label=name, **style)
-    for axis, title in zip(axes, ("with the true map", "between half-maps, which is all one sees"), strict=True):
-        axis.set(title=title, xlabel="spatial frequency (1/Å)", ylim=(-0.05, 1.02), xlim=(0, frequency[-1]))
-        axis.axhline(0.143, color="grey", lw=0.6, ls="--")
+        axes[0].plot(frequency, with_truth, label=name, **styles[name])
+        axes[1].plot(frequency, of_halves, label=name, **styles[name])
+    titles = ("with the true map", "between half-maps, which is all one sees")
+    for axis, title, limit in zip(axes, titles, (0.5, 0.143), strict=True):
+        axis.set(title=title, xlabel="resolution", ylim=(-0.05, 1.03), xlim=(0, frequency[-1]))
+        periods = (60, 30, 20, 15, 12, 10, 9)
+        axis.set_xticks([1 / period for period in periods], [f"{period} Å" for period in periods])
+        axis.axhline(limit, color="grey", lw=0.8, ls=":")
+        axis.text(0.001, limit + 0.015, f"{limit:g}", color="grey", fontsize=8)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(f"Fourier shell correlation, {particles} particles")
-    axes[0].legend(frameon=False, title="particles cut from", loc="lower left")
+    axes[0].set_ylabel("Fourier shell correlation")
+    axes[0].legend(frameon=False, title=f"{particles} particles cut from", loc="lower left", bbox_to_anchor=(0.03, 0))
     figure.savefig(path, dpi=110)
 
 
 def main(images: int, steps: int, figure: str | None) -> None:
+    from programs import machine  # found only where this file is the program
+
     micrographs, truth, specimen = make_project(images)
     micrographs = denoise(micrographs, steps=steps)
     picked = pick(micrographs)
@@ -210,6 +219,7 @@ def main(images: int, steps: int, figure: str | None) -> None:
         for name, star in stars.items()
     }
     count = sum(map(len, at.values()))
+    print("\n".join(machine()))
     print(
         f"{images} images of {SIDE}² at {PIXEL_SIZE:g} Å/px, {DOSE:g} e/Å²; {count} particles, {steps} training steps"
     )
