@@ -1,11 +1,13 @@
-"""Topaz itself as the picker: in the workflow's stage, and trained on picks."""
+"""Topaz itself as the picker: in a whole session, in the stage, and trained on picks."""
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up import SOURCE, Project
 
 from cryopair.errors import ProgramError
 from cryopair.formats.coordinates import Coordinates, read_coordinates, write_coordinates
@@ -16,6 +18,8 @@ from cryopair.picking.agreement import score_picks
 from cryopair.picking.images import Images
 from cryopair.picking.stage import pick_micrographs
 from cryopair.picking.topaz import TopazPicker, train_detector
+from cryopair.simulate.project import simulate_project
+from cryopair.simulate.verdict import judge
 
 PIXEL_SIZE, DIAMETER, SHAPE = 3.9, 160.0, (523, 610)
 """Neither side is a multiple of the factor that Topaz scales by."""
@@ -102,3 +106,21 @@ def test_what_topaz_says_is_told(micrographs: Micrographs, tmp_path: Path) -> No
     picker = TopazPicker(Images.DENOISED, DIAMETER, str(tmp_path / "no detector"))
     with pytest.raises(ProgramError, match=r"(?s)topaz extract .* ended with code 1\. Its last lines were:\n.*Error"):
         picker.start(micrographs)
+
+
+def test_a_session_picks_by_topaz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From movies to particles, by a detector that has not seen this particle before, nor ice that is so dirty."""
+    project = Project(tmp_path)
+    simulate_project(tmp_path, movies=4, frames=8, shape=(512, 512), dose_per_frame=3.6)
+    # Topaz learnt from raw micrographs; so few steps of training would not help.
+    settings = ("picking.picker=topaz", "picking.images=raw", "training.steps=6", "extraction.box=96")
+    options = [word for setting in settings for word in ("--set", setting)]
+    done = project.cryopair("init", "--from", SOURCE, "--diameter", "150", *options)
+    assert done.returncode == 0, done.stderr
+    assert project.run()["pick"] == 1
+    assert (project.output / "coordinates/coords_suffix_topaz.star").is_file()
+    monkeypatch.chdir(project.folder)
+    verdict = judge(Path("cryopair"), diameter=150)
+    assert verdict.from_raw == verdict.particles > 50
+    assert verdict.f1_denoised > 0.7  # of the session's picks, which are on raw; at random it would be below 0.1
+    assert project.run() == Counter()
