@@ -20,6 +20,8 @@ from ..errors import BadFileError, CryopairError
 from .atomic import write_text
 
 _RESERVED = ("data_", "loop_", "save_", "stop_", "global_")
+_MARKED = frozenset("'\";.?")
+"""How values start that may mean something else than their text: quoted ones, and those that are missing."""
 
 
 class Table:
@@ -89,11 +91,11 @@ class Table:
     def select(self, indices: Iterable[int]) -> Table:
         """Return a new table with the rows of `indices`, in that order."""
         chosen = list(indices)
-        return Table({label: [column[i] for i in chosen] for label, column in self._columns.items()})
+        return Table._of({label: [column[i] for i in chosen] for label, column in self._columns.items()})
 
     def without(self, *labels: str) -> Table:
         """Return a new table that lacks the columns `labels`."""
-        return Table({label: column for label, column in self._columns.items() if label not in labels})
+        return Table._of({label: list(column) for label, column in self._columns.items() if label not in labels})
 
     @classmethod
     def from_rows(cls, rows: Sequence[Mapping[str, object]], labels: Sequence[str] = ()) -> Table:
@@ -119,7 +121,14 @@ class Table:
             if table.labels != first:
                 odd = sorted(set(first) ^ set(table.labels)) or ["(same columns, other order)"]
                 raise CryopairError(f"tables with different columns cannot be joined: {', '.join(odd)}")
-        return cls({label: [v for table in tables for v in table[label]] for label in first})
+        return cls._of({label: [v for table in tables for v in table[label]] for label in first})
+
+    @classmethod
+    def _of(cls, columns: dict[str, list[str]]) -> Table:
+        """Make a table of columns of equal length whose values are formatted: most of a long session's time."""
+        table = cls()
+        table._columns = columns
+        return table
 
 
 def format_value(value: object) -> str:
@@ -183,24 +192,25 @@ def read_star(path: str | Path) -> dict[str, Table]:
 def parse_star(text: str, path: Path) -> dict[str, Table]:
     """Read all blocks of a STAR file, or of a part of it, from its text; `path` is for messages."""
     try:
-        document = gemmi.cif.read_string(text)
+        return {block.name.strip(): _read_block(block) for block in gemmi.cif.read_string(text)}
     except (ValueError, RuntimeError) as error:
         raise BadFileError(path, f"is not a STAR file ({error})") from None
-    return {block.name.strip(): _read_block(block) for block in document}
 
 
 def _read_block(block: gemmi.cif.Block) -> Table:
-    table = Table()
+    columns: dict[str, list[str]] = {}
     for item in block:
         if item.pair is not None:
             label, value = cast(tuple[str, str], item.pair)
-            table[label.removeprefix("_")] = [gemmi.cif.as_string(value)]
+            columns[label.removeprefix("_")] = [gemmi.cif.as_string(value)]
         elif item.loop is not None:
-            values = [gemmi.cif.as_string(value) for value in item.loop.values]
+            values = [gemmi.cif.as_string(v) if v[0] in _MARKED else v for v in item.loop.values]
             width = len(item.loop.tags)
             for column, label in enumerate(item.loop.tags):
-                table[label.removeprefix("_")] = values[column::width]
-    return table
+                columns[label.removeprefix("_")] = values[column::width]
+    if len(set(map(len, columns.values()))) > 1:
+        raise ValueError(f"block data_{block.name} has columns of different lengths")
+    return Table._of(columns)
 
 
 def require(path: str | Path, blocks: Mapping[str, Table], block: str, *labels: str, fix: str = "") -> Table:

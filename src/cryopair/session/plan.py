@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fcntl
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import CryopairError, UsageError
@@ -48,6 +48,10 @@ class Plan:
         Micrographs that are not known to be complete, or whose shard is not full.
     seen, taken_in : int
         Micrographs in the source, and those ever taken in.
+    lengths : dict of str to int
+        Micrographs of each sealed shard that no later one has taken in again.
+    source : Micrographs or None
+        The source; None if it was not read, because it may be half written.
     """
 
     shards: list[str]
@@ -55,6 +59,8 @@ class Plan:
     waiting: int = 0
     seen: int = 0
     taken_in: int = 0
+    lengths: dict[str, int] = field(default_factory=dict)
+    source: Micrographs | None = None
 
 
 def shard_file(output: Path, shard: str) -> Path:
@@ -69,8 +75,12 @@ def sealed_shards(output: Path) -> list[str]:
 
 def shard_lengths(output: Path) -> dict[str, int]:
     """Return how many micrographs each sealed shard holds that no later one has taken in again."""
-    counts = Counter(entry["cryopairShard"] for entry in _read_journal(output).values())
-    return {shard: counts[shard] for shard in sealed_shards(output)}
+    return _lengths(_read_journal(output), sealed_shards(output))
+
+
+def _lengths(journal: Mapping[str, dict[str, str]], shards: Sequence[str]) -> dict[str, int]:
+    counts = Counter(entry["cryopairShard"] for entry in journal.values())
+    return {shard: counts[shard] for shard in shards}
 
 
 def journal_file(output: Path) -> Path:
@@ -144,11 +154,12 @@ def plan(
     with locked(output):
         arrivals = Arrivals(output, patience) if patience else None
         shards = sealed_shards(output)
-        journal = _read_journal(output)
-        before = _journal_as_written(output)
+        written = _journal_as_written(output)
+        journal = _with_adopted({name: dict(entry) for name, entry in written.items()}, output)
         file = list_file(source)
         if arrivals and file and not arrivals.is_ready(str(file), (str(file),)):  # it may be half written
-            return Plan(shards, 0, arrivals.keep_all() - 1, len(journal), len(journal))
+            lengths = _lengths(journal, shards)
+            return Plan(shards, 0, arrivals.keep_all() - 1, len(journal), len(journal), lengths)
         if arrivals:
             arrivals.forget(str(file))
         micrographs = read_source(source, pixel_size=pixel_size, output=str(output))
@@ -169,11 +180,12 @@ def plan(
                 write_micrographs(candidate, Micrographs(micrographs.optics, table))
             shards.append(shard)
             _enter(journal, rows, shard)
-        if journal != before:
+        if journal != written:
             write_star(journal_file(output), {"movies": Table.from_rows(list(journal.values()))})
         note_withdrawn(output, source, listed=micrographs, taken_in=journal)
         waiting = arrivals.keep_but(row["rlnMicrographName"] for row in added) if arrivals else 0
-        return Plan(shards, len(added), waiting, len(micrographs.table), len(journal))
+        seen, taken_in = len(micrographs.table), len(journal)
+        return Plan(shards, len(added), waiting, seen, taken_in, _lengths(journal, shards), micrographs)
 
 
 @contextmanager
@@ -237,8 +249,12 @@ def _movie_of(row: Row) -> str:
 
 
 def _read_journal(output: Path) -> dict[str, dict[str, str]]:
-    """Read the last entry of each micrograph; adopt a shard that was sealed just before a crash."""
-    journal = _journal_as_written(output)
+    """Read the last entry of each micrograph."""
+    return _with_adopted(_journal_as_written(output), output)
+
+
+def _with_adopted(journal: dict[str, dict[str, str]], output: Path) -> dict[str, dict[str, str]]:
+    """Enter into a journal the shard that was sealed just before a crash."""
     last = max((entry["cryopairShard"] for entry in journal.values()), default="")
     for shard in sealed_shards(output):
         if shard > last:
@@ -248,8 +264,9 @@ def _read_journal(output: Path) -> dict[str, dict[str, str]]:
 
 def _journal_as_written(output: Path) -> dict[str, dict[str, str]]:
     path = journal_file(output)
-    rows = read_star(path)["movies"].rows() if path.exists() else ()
-    return {row["rlnMicrographName"]: {label: row.get(label, "") for label in _JOURNAL} for row in rows}
+    table = read_star(path)["movies"] if path.exists() else Table({label: [] for label in _JOURNAL})
+    columns = [table[label] if label in table else [""] * len(table) for label in _JOURNAL]
+    return {row[0]: dict(zip(_JOURNAL, row, strict=True)) for row in zip(*columns, strict=True)}
 
 
 def _enter(journal: dict[str, dict[str, str]], rows: list[dict[str, str]], shard: str) -> None:
