@@ -18,7 +18,7 @@ rule align:
         version=VERSIONS["align"],
         # RELION takes paths from jobNNN/ on for a micrograph's own, and so finds its coordinates
         folder=f"{OUT}/motion/job001",
-        options=session.align_options,
+        options=session.options.align,
     message:
         "Aligning the movies of shard {wildcards.shard}"
     shell:

@@ -1,6 +1,8 @@
 import os
 from functools import cache
+from pathlib import Path
 
+from cryopair.session.finished import finished_file
 from cryopair.session.workflow import PLANNED
 
 
@@ -16,6 +18,8 @@ def shards():
         and not (workflow.dryrun or workflow.touch)
     )
     waiting = 0
+    if acts:
+        finished_file(Path(OUT)).unlink(missing_ok=True)
     try:
         if PLANNED in os.environ:
             pass

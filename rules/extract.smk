@@ -18,7 +18,7 @@ rule extract:
         version=VERSIONS["extract"],
         folder=subpath(output[0], parent=True),
         box=session.config.extraction.box,
-        options=session.extraction_options,
+        options=session.options.extract,
     message:
         "Cutting particles of shard {wildcards.shard} from the raw micrographs"
     shell:

@@ -14,7 +14,7 @@ rule freeze:
     params:
         pairs=lambda wildcards: session.training_of(wildcards.model).pairs,
         seed=session.config.training.seed,
-        limits=session.limit_options("training"),
+        limits=session.options.limits("training"),
     message:
         "Choosing training set {wildcards.model}"
     shell:

@@ -13,7 +13,7 @@ rule handoff:
         journal=session.journal,
         version=VERSIONS["handoff"],
         folder=subpath(output[0], parent=True),
-        options=session.handoff_options,
+        options=session.options.handoff,
     message:
         "Handing coordinates of shard {wildcards.shard} to the raw micrographs"
     shell:

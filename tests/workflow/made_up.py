@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cryopair.session.init import initialise
 from cryopair.session.leftovers import processes_of
+from cryopair.session.versions import VERSIONS
 from cryopair.simulate.project import simulate_project
 
 SOURCE = "CtfFind/job003/micrographs_ctf.star"
@@ -128,6 +129,30 @@ class Project:
         profile = folder / "workflow" / "profiles" / "default"
         options = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(profile), "--cores", "2")
         return self.python(program, *options, *arguments)
+
+    def would_run(self, newer: str = "") -> Counter[str]:
+        """Return how many jobs of each rule a pass would run, were the algorithm of the stage `newer` another one."""
+        snakefile = str(Path(self.cryopair("workflow").stdout.strip()) / "Snakefile")
+        raised = {newer: VERSIONS[newer] + 1} if newer else {}
+        program = (
+            f"from cryopair.session.versions import VERSIONS; VERSIONS.update({raised}); "
+            f"from snakemake.cli import main; main(['--snakefile', {snakefile!r}, '--dry-run', '--cores', '2'])"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = result.stdout + result.stderr
+        assert result.returncode == 0, said
+        assert "Job stats:" in said or "Nothing to be done" in said, said
+        table = said.partition("Job stats:")[2].partition("\ntotal")[0]
+        jobs = Counter({rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)})
+        del jobs["all"]
+        return jobs
 
     def run(self, *arguments: str, code: int = 0) -> Counter[str]:
         """Run a pass; return how many jobs of each rule ran."""

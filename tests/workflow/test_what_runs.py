@@ -1,9 +1,11 @@
 """What a pass does: everything once, then only what is new or changed."""
 
 import os
+import time
 from collections import Counter
 
-from made_up import MOVIES, Project
+import pytest
+from made_up import MOVIES, SOURCE, Project
 
 from cryopair.formats.star import read_star
 
@@ -21,8 +23,10 @@ def test_first_run_does_everything_once(finished: Project) -> None:
 
 
 def test_second_run_does_nothing_and_says_so(project: Project) -> None:
+    project.run()  # a copy is elsewhere, and Snakemake finds that it has nothing to do
     assert project.run() == Counter()
     assert "Nothing to be done" in (project.output / "logs/run.log").read_text()
+    assert "to do: nothing" in project.stdout
 
 
 def test_a_new_movie_costs_one_shard_and_no_training(project: Project) -> None:
@@ -57,11 +61,53 @@ def test_another_seed_trains_a_second_model_beside_the_first(project: Project) -
     assert first in models
 
 
-def test_touching_movies_and_micrographs_runs_nothing(project: Project) -> None:
+def test_touching_movies_micrographs_and_their_list_runs_nothing(project: Project) -> None:
     for folder in ("Movies", "MotionCorr/job002/Movies"):
         for path in (project.folder / folder).iterdir():
             os.utime(path)
+    os.utime(project.folder / SOURCE)
     assert project.run() == Counter()
+
+
+@pytest.mark.parametrize(
+    ("stage", "jobs"),
+    [
+        ("pick", Counter({"pick": 1, "handoff": 1, "extract": 1}) + AT_THE_END),
+        ("train", ONE_SHARD - Counter({"halves": 1}) + Counter({"freeze": 1, "train": 1})),
+    ],
+)
+def test_a_new_version_of_a_stage_runs_it_and_what_follows(project: Project, stage: str, jobs: Counter[str]) -> None:
+    """Another network is another version of training, and makes another model."""
+    assert project.would_run(newer=stage) == jobs
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"),
+    [
+        ("picks/000001.star", Counter()),  # what was made of it is there
+        ("particles.star", AT_THE_END),
+        ("report.html", Counter({"report": 1})),
+    ],
+)
+def test_a_deleted_file_is_made_again_if_it_is_a_result(project: Project, name: str, jobs: Counter[str]) -> None:
+    (project.output / name).unlink()
+    assert project.would_run() == jobs
+
+
+def test_a_run_that_was_broken_off_under_other_settings_is_looked_into(project: Project) -> None:
+    """It may have cut particles of another box over the old ones, whose tables it did not come to."""
+    project.run()
+    finished = project.output / "plan/finished.txt"
+    project.configure("box: 96", "box: 80")
+    process = project.start()
+    deadline = time.monotonic() + 600
+    while finished.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    project.kill(process)
+    project.configure("box: 80", "box: 96")
+    project.run()
+    assert "Building DAG" in (project.output / "logs/run.log").read_text()
 
 
 def test_dry_run_writes_nothing(fresh: Project) -> None:

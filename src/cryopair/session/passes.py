@@ -19,11 +19,14 @@ import yaml
 
 from ..config import load_config
 from ..errors import StorageError, UsageError
+from ..formats.atomic import write_text
 from ..formats.star import read_star
 from ..formats.star_rows import count_rows
 from ..report.live import LIVE, end_live
 from ..sources import Kind, summarise
+from .finished import Finished
 from .leftovers import stop_leftovers
+from .plan import Plan
 from .progress import follow
 from .running import Running
 from .workflow import PLANNED, Session
@@ -36,6 +39,7 @@ SOME_FAILED = 3
 WAITING = 4
 """Exit code of a pass after which micrographs wait for coordinates that are made elsewhere."""
 
+_NOTHING = "Nothing to be done (all is as the last pass left it)."
 _LITTLE = 1 << 20
 """Bytes: a disk with less room than this counts as full."""
 
@@ -102,12 +106,20 @@ def run_pass(
         return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
     output = Path(session.output)
     with alone(output) as token:
-        added = session.plan().added
+        taken = session.plan()
         session.check_source()
-        print("\n".join(_announce(session, cores if _runs_here(settings) else None, new=added)), flush=True)
+        finished = Finished(session, workflow_folder())
+        nothing = not arguments and finished.is_so()
+        cores_here = cores if _runs_here(settings) else None
+        print("\n".join(_announce(session, taken, cores=cores_here, nothing=nothing)), flush=True)
+        if nothing:
+            write_text(output / "logs" / "run.log", f"{_NOTHING}\n")
+            return _conclude(session)
         with start(command, output, token=token) as running:
             code = follow(running)
             messages = running.complaints() if code else []
+        if not (code or arguments):
+            finished.note()
     if code:
         messages = [str(_full(output))] if shutil.disk_usage(output).free < _LITTLE else messages
         print("\n".join(f"cryopair: {message}" for message in messages), file=sys.stderr)
@@ -204,11 +216,13 @@ def alone(output: Path) -> Iterator[str]:
         yield token
 
 
-def _announce(session: Session, cores: int | None, *, new: int) -> list[str]:
+def _announce(session: Session, taken: Plan, *, cores: int | None, nothing: bool) -> list[str]:
     """Say what was found, what will be done and, with so many cores of this machine, how long it will take."""
-    summary = summarise(session.source())
+    summary, new = summarise(taken.source or session.source()), taken.added
     lines = [f"{session.config.source}: {summary.micrographs} micrographs, {new} of them new"]
     lines += [f"  {line}" for line in summary.lines()[1:]]
+    if nothing:
+        return [*lines, "to do: nothing; all is as the last run left it"]
     goal = {Kind.RAW: "align, half-sums", Kind.MOTION: "half-sums"}.get(summary.kind, "check")
     if session.trains and not session.is_trained:
         goal += f", train model {session.model_id()} ({session.config.training.steps} steps)"

@@ -19,13 +19,14 @@ from ..report.live import SECONDS, end_live
 from .arrivals import Patience
 from .display import Display
 from .gpus import gpu_use
+from .identities import WEIGHTS
 from .models import journal_file
 from .passes import SOME_FAILED, alone, profile_file, snakemake_command, start
 from .plan import Plan, shard_file
 from .running import Running
 from .status import Status
 from .withdrawn import withdrawn_file
-from .workflow import WEIGHTS, Session
+from .workflow import Session
 
 _POLL_SECONDS = 0.5
 _LONGEST_PAUSE = 600.0

@@ -5,8 +5,6 @@ All planning logic is here, so that the rules only say which file comes from whi
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +19,13 @@ from ..sources import Kind, kind_of, read_source
 from .alarm import drift_alarm
 from .arrivals import Patience
 from .coordinates import GivenCoordinates
+from .identities import WEIGHTS, given_model, model_id, templates_id, training
 from .models import Models, stage_table
+from .options import Options
 from .plan import Plan, journal_file, locked, new_movies, plan, sealed_shards, shard_file, shard_lengths
 from .policy import Situation, decide, spread_shards
-from .versions import VERSIONS
 from .withdrawn import withdrawn_file
 
-WEIGHTS = "model.safetensors"
 PLANNED = "CRYOPAIR_PLANNED"
 """Environment variable that tells Snakemake that whoever started it has just planned."""
 
@@ -46,11 +44,14 @@ class Session:
         The settings.
     output : str
         Output folder, relative to the project.
+    options : Options
+        Options of the stages' commands.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.output = config.output
+        self.options = Options(config)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Session:
@@ -63,7 +64,7 @@ class Session:
         """
         session = cls(parse_config(values, origin="config"))
         if not session.trains:
-            session.given_model()
+            given_model(session.config)
         return session
 
     # -- the source -----------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class Session:
             All sealed shards, and how many movies are new.
         """
         if not self.trains:
-            self.given_model()  # before anything is sealed
+            given_model(self.config)  # before anything is sealed
         taken = plan(
             self.config.source,
             Path(self.output),
@@ -147,6 +148,7 @@ class Session:
             patience=patience,
             look_again=look_again,
         )
+        self.__dict__["lengths"] = taken.lengths
         if self.given_coordinates:
             self.given_coordinates.plan(taken.shards)
         with locked(Path(self.output)):
@@ -159,6 +161,11 @@ class Session:
     def shards(self) -> list[str]:
         """Return the names of the sealed shards."""
         return sealed_shards(Path(self.output))
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """Micrographs of each sealed shard that no later one has taken in again, as planned last."""
+        return shard_lengths(Path(self.output))
 
     def unplanned(self) -> int:
         """Return how many movies the next pass would take in; writes nothing."""
@@ -185,14 +192,14 @@ class Session:
             return self._use_given_model(models)
         if self.kind is Kind.SINGLE:
             return False  # `check_source` says so
-        training = self.config.training
+        settings = self.config.training
         now = Situation(
-            lengths=shard_lengths(Path(self.output)),
+            lengths=self.lengths,
             live=live,
-            pairs=training.pairs,
-            quick_pairs=training.quick.pairs,
-            renew_after=training.renew_after,
-            drifted=self.drift() if live and training.renew_on_drift else "",
+            pairs=settings.pairs,
+            quick_pairs=settings.quick.pairs,
+            renew_after=settings.renew_after,
+            drifted=self.drift() if live and settings.renew_on_drift else "",
         )
         return decide(
             models,
@@ -204,29 +211,11 @@ class Session:
         )
 
     def _use_given_model(self, models: Models) -> bool:
-        model, folder = self.given_model()
+        model, folder = given_model(self.config)
         if models.latest and (models.latest.model, models.latest.folder) == (model, folder):
             return False
         models.put_in_force(model, folder, "given")
         return True
-
-    def given_model(self) -> tuple[str, str]:
-        """Return id and folder of the model in 'denoising.model'; the id ends in a hash of its weights.
-
-        Raises
-        ------
-        UsageError
-            When there is none.
-        """
-        folder = self.config.denoising.model or ""
-        path = Path(folder, WEIGHTS)
-        if not path.is_file():
-            raise UsageError(
-                f"denoising.model: '{folder}' holds no {WEIGHTS}. Give the folder of a trained model, or null to train "
-                "one."
-            )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return f"{path.absolute().parent.name}-{digest[:8]}", folder
 
     def drift(self) -> str:
         """Say how the last shards differ from what the model in force was trained on; empty if they do not."""
@@ -234,41 +223,12 @@ class Session:
         return drift_alarm(Path(self.output), since=latest.first_shard) if latest else ""
 
     def model_id(self, which: str = "") -> str:
-        """Return the name of a training set and its model, with a hash of all that decides which model comes out.
-
-        Another setting makes another id, so that models and training sets never change, and the old ones
-        stay.
-
-        Parameters
-        ----------
-        which : str
-            ``"quick"`` for the quick model, ``"2"`` for the one that follows the first, and so on.
-        """
-        training = self.training(which)
-        decides: dict[str, object] = {
-            "halves": self.config.halves.model_dump(),
-            "training": training.model_dump(exclude={"quick", "renew_after", "renew_on_drift"}),
-            "versions": {stage: VERSIONS[stage] for stage in ("halves", "freeze", "train")},
-        }
-        if limits := self.limits("training"):
-            decides["limits"] = limits
-        if self.aligns:
-            decides |= {"align": self.align_options, "version of align": VERSIONS["align"]}
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return "-".join(filter(None, (self.config.training.name, which, digest[:8])))
-
-    def training(self, which: str) -> Training:
-        """Return the settings of a training: those of the quick model, or of the others."""
-        settings = self.config.training
-        if which != "quick":
-            return settings
-        return settings.model_copy(
-            update={"pairs": settings.quick.pairs or settings.pairs, "steps": settings.quick.steps}
-        )
+        """Return the name of a training set and its model: see `identities.model_id`."""
+        return model_id(self.config, which, aligned=self.aligns)
 
     def training_of(self, model: str) -> Training:
         """Return the settings of the training of a model."""
-        return self.training("quick" if model == self.model_id("quick") else "")
+        return training(self.config, "quick" if model == self.model_id("quick") else "")
 
     def training_shards(self, model: str) -> list[str]:
         """Return the shards that the training set of a model is chosen from."""
@@ -296,8 +256,7 @@ class Session:
 
     def with_model(self) -> list[str]:
         """Return the shards that there is a model for, without those that later ones have taken in again as a whole."""
-        lengths = shard_lengths(Path(self.output))
-        return [shard for shard, length in lengths.items() if length and self.models.model_of(shard)]
+        return [shard for shard, length in self.lengths.items() if length and self.models.model_of(shard)]
 
     @property
     def model(self) -> str:
@@ -349,26 +308,15 @@ class Session:
         return self.picks and self.config.picking.picker == "template"
 
     def templates(self, model: str) -> str:
-        """Return the folder of the templates of a model's images; its name has a hash of all else that decides."""
-        picking = self.config.picking
-        decides: dict[str, object] = {
-            "diameter": picking.diameter,
-            "images": picking.images,
-            "denoising": self.config.denoising.model_dump(),
-            "versions": {stage: VERSIONS[stage] for stage in ("denoise", "templates")},
-        }
-        if limits := self.limits("picking"):
-            decides["limits"] = limits
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-        return f"{self.output}/templates/{model}/{digest[:8]}"
+        """Return the folder of the templates of a model's images."""
+        return f"{self.output}/templates/{model}/{templates_id(self.config)}"
 
     def template_shards(self, model: str) -> list[str]:
         """Return the shards that templates are made of: those of the training set, or those already used."""
         made = Path(self.templates(model), "templates.star")
         if made.exists():
             return read_star(made)["template_shards"]["cryopairShard"]
-        lengths = shard_lengths(Path(self.output))
-        return self.training_shards(model) or spread_shards(lengths, self.config.training.pairs)
+        return self.training_shards(model) or spread_shards(self.lengths, self.config.training.pairs)
 
     def _model_of(self, shard: str) -> str:
         entry = self.models.model_of(shard)
@@ -419,78 +367,18 @@ class Session:
 
     # -- options of commands --------------------------------------------------------------------
 
-    @property
-    def align_options(self) -> list[str]:
-        """Options of ``cryopair align``."""
-        acquisition, alignment = self.config.acquisition, self.config.alignment
-        values = acquisition.model_dump() | alignment.model_dump()
-        if values["eer_grouping"] is None:
-            values["eer_upsampling"] = None
-        given = {name: value for name, value in values.items() if value is not None}
-        options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        return [*options, "--dose-weighting" if self.config.halves.dose_weighting else "--no-dose-weighting"]
-
-    def picking_options(self, shard: str) -> list[str]:
-        """Return the options of ``cryopair pick``."""
-        names = ("picker", "images", "diameter", "diameter_max", "min_score")
-        values: dict[str, object] = {name: getattr(self.config.picking, name) for name in names}
-        if self.config.picking.picker == "topaz":
-            values["detector"] = self.config.picking.detector
-        values["templates"] = self.templates(self._model_of(shard)) if self.matches else None
-        given = {name: value for name, value in values.items() if value is not None}
-        return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-
     def picking_command(self, shard: str) -> list[str]:
         """Return the command that picks, with its options."""
-        limits = self.limit_options("picking")
+        limits = self.options.limits("picking")
         if self.given_coordinates:
             source = self.given_coordinates.list_of(shard)
-            return ["import-coordinates", "--from", source, *self.import_options, *limits]
-        return ["pick", *self.picking_options(shard), *limits]
-
-    @property
-    def import_options(self) -> list[str]:
-        """Options of ``cryopair import-coordinates``."""
-        settings, picking = self.config.imported, self.config.picking
-        values = settings.model_dump(include={"pixel_size", "binning"})
-        values |= picking.model_dump(include={"min_score", "diameter"})
-        given = {name: value for name, value in values.items() if value is not None}
-        options = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-        options += ["--origin", *map(str, settings.origin)] if any(settings.origin) else []
-        return [*options, *["--flip-y"] * settings.flip_y, "--allow-none"]
-
-    @property
-    def handoff_options(self) -> str:
-        """Options of ``cryopair handoff``."""
-        settings = self.config.picking
-        return f"--edge-margin {settings.edge_margin} --min-distance {settings.min_distance}"
-
-    def limits(self, stage: str) -> dict[str, float]:
-        """Return the limits beyond which micrographs are kept out of a stage: training, picking or extraction."""
-        quality = self.config.quality
-        given = quality.model_dump(exclude={"exclude_from"}, exclude_none=True)
-        return given if stage in quality.exclude_from else {}
-
-    def limit_options(self, stage: str) -> list[str]:
-        """Return the limits of a stage as options of its command."""
-        return [part for name, value in self.limits(stage).items() for part in ("--limit", f"{name}={value:g}")]
+            return ["import-coordinates", "--from", source, *self.options.imported, *limits]
+        templates = self.templates(self._model_of(shard)) if self.matches else None
+        return ["pick", *self.options.pick(templates), *limits]
 
     def measure_options(self, model: str) -> list[str]:
         """Return the options of ``cryopair measure`` that name the training set, where the model is trained here."""
         return ["--manifest", self.manifest(model)] if self.models.set_of(model) else []
-
-    @property
-    def extraction_options(self) -> str:
-        """Options of ``cryopair extract`` besides the box."""
-        settings = self.config.extraction
-        options = [] if settings.rescale is None else [f"--rescale {settings.rescale}"]
-        options += [] if settings.window is None else [f"--window {settings.window}"]
-        options += ["--normalise" if settings.normalise else "--no-normalise"]
-        if settings.background_diameter is not None:
-            options += [f"--background-diameter {settings.background_diameter}"]
-        options += ["--invert" if settings.invert else "--no-invert"]
-        options += ["--float16"] if settings.float16 else []
-        return " ".join([*options, *self.limit_options("extraction")])
 
     def merge_options(self, shards: list[str]) -> str:
         """Return the options of ``cryopair merge`` that say how far the session goes, and what is kept out of it."""
@@ -498,4 +386,4 @@ class Session:
         options = ["--picked"] * self.picks + ["--extracted"] * self.extracts
         options += ["--waiting", *waiting] if waiting else []
         steps = self.config.quality.exclude_from
-        return " ".join([*options, *(self.limit_options(steps[0]) if steps else [])])
+        return " ".join([*options, *(self.options.limits(steps[0]) if steps else [])])
