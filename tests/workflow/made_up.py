@@ -54,7 +54,8 @@ class Project:
 
     def results(self) -> dict[str, str]:
         """Return the hash of every file that was made, hidden ones too, but logs, times and locks."""
-        apart = ("logs", "benchmarks", "plan/lock", "plan/run.lock", "status.json")
+        apart = ("logs", "benchmarks", "plan/lock", "plan/run.lock", "plan/finished.txt", "plan/merged.json")
+        apart += ("status.json",)
         files = {str(path.relative_to(self.output)): path for path in self.output.rglob("*") if path.is_file()}
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -112,10 +112,22 @@ def copy_rows(target: BinaryIO, micrographs: Iterable[str], tables: Mapping[str,
     """
     for path, names in itertools.groupby(micrographs, key=lambda name: tables[name].path):
         with path.open("rb") as source:
-            for name in names:
-                for start, end in tables[name].spans[name]:
-                    source.seek(start)
-                    target.write(source.read(end - start))
+            for start, end in _joined(span for name in names for span in tables[name].spans[name]):
+                source.seek(start)
+                target.write(source.read(end - start))
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Give spans, those that follow each other as one."""
+    since, until = 0, 0
+    for start, end in spans:
+        if start != until:
+            if until > since:
+                yield since, until
+            since = start
+        until = end
+    if until > since:
+        yield since, until
 
 
 def _first_of_csv(row: bytes) -> str:

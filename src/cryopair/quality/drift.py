@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ _GAUSSIAN_MAD = 0.6745
 
 Values = npt.NDArray[np.float64]
 Features = dict[str, float]
+Found = Sequence[tuple[str, Sequence[float]]]
+"""Role in the training, and figures, of each micrograph of a shard."""
+Find = Callable[[], Found]
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,9 @@ FEATURES: Mapping[str, Feature] = {
 }
 
 
+_WATCHED = ("pixel_size", *FEATURES)
+
+
 @dataclass(frozen=True)
 class ShardDrift:
     """How a shard compares with the training set.
@@ -107,7 +114,9 @@ class ShardDrift:
     reason: str = ""
 
 
-def session_drift(output: Path, shards: Mapping[str, Path]) -> list[ShardDrift]:
+def session_drift(
+    output: Path, shards: Mapping[str, Path], *, findings: Callable[[list[Path], Find], Found] | None = None
+) -> list[ShardDrift]:
     """Compare each measured shard of a session with the training set.
 
     Parameters
@@ -117,12 +126,23 @@ def session_drift(output: Path, shards: Mapping[str, Path]) -> list[ShardDrift]:
     shards : mapping of str to Path
         Name and table of the stage measure of each, in order, with ``<shard>_rings.csv`` beside it; those that have not
         been measured are left out.
+    findings : callable, optional
+        Returns what is found in files, which it may know already; it is given the files, and what finds it.
     """
-    measured = {shard: list(_read_shard(output, shard, table)) for shard, table in shards.items()}
+    measured: dict[str, list[tuple[str, Features]]] = {}
+    for shard, table in shards.items():
+        files = [_rings_of(table), table, output / "halves" / f"{shard}.star"]
+        find = partial(_find, output, shard, table)
+        found = findings(files, find) if findings else find()
+        measured[shard] = [(role, dict(zip(_WATCHED, values, strict=True))) for role, values in found]
     everything = [features for rows in measured.values() for _, features in rows]
     trained_on = [features for rows in measured.values() for role, features in rows if role != "none"]
-    reference = trained_on if len(trained_on) >= FEWEST_REFERENCE else everything[:USUAL]
-    return [compare(shard, [features for _, features in rows], reference) for shard, rows in measured.items() if rows]
+    reference = _columns(trained_on if len(trained_on) >= FEWEST_REFERENCE else everything[:USUAL])
+    return [
+        _compare(shard, _columns([features for _, features in rows]), reference)
+        for shard, rows in measured.items()
+        if rows
+    ]
 
 
 def drift_alarm(output: Path, shards: Mapping[str, Path]) -> str:
@@ -157,22 +177,26 @@ def compare(shard: str, ours: Sequence[Features], reference: Sequence[Features])
     ours, reference : sequence of mapping
         Of each micrograph, its pixel size and those `FEATURES` that are known.
     """
-    if len(ours) < FEWEST or len(reference) < FEWEST_REFERENCE:
-        return ShardDrift(shard, len(ours), len(reference), None)
-    pixel_size, usual = _median(ours, "pixel_size"), _median(reference, "pixel_size")
+    return _compare(shard, _columns(ours), _columns(reference))
+
+
+def _compare(shard: str, ours: _Columns, reference: _Columns) -> ShardDrift:
+    counts = ours.micrographs, reference.micrographs
+    if ours.micrographs < FEWEST or reference.micrographs < FEWEST_REFERENCE:
+        return ShardDrift(shard, *counts, None)
+    pixel_size, usual = ours.known["pixel_size"].median, reference.known["pixel_size"].median
     if abs(pixel_size - usual) > SAME_PIXEL_SIZE * usual:
         reason = f"pixels of {pixel_size:g} Å, in the training set {usual:g} Å"
-        return ShardDrift(shard, len(ours), len(reference), True, "pixel_size", math.inf, reason)
-    worst = ShardDrift(shard, len(ours), len(reference), False)
-    surest = -math.inf
+        return ShardDrift(shard, *counts, True, "pixel_size", math.inf, reason)
+    measure, furthest, surest = "", math.nan, -math.inf
     for key in FEATURES:
-        change, certain = _change(key, _values(ours, key), _values(reference, key))
+        change, certain = _change(key, ours.known[key], reference.known[key])
         if certain > surest:
-            surest = certain
-            worst = ShardDrift(
-                shard, len(ours), len(reference), certain > CHANGE, key, change, _reason(key, ours, reference)
-            )
-    return worst if worst.alarm else ShardDrift(shard, len(ours), len(reference), False, worst.measure, worst.change)
+            measure, furthest, surest = key, change, certain
+    if surest > CHANGE:
+        reason = _reason(measure, ours.known[measure].median, reference.known[measure].median)
+        return ShardDrift(shard, *counts, True, measure, furthest, reason)
+    return ShardDrift(shard, *counts, False, measure, furthest)
 
 
 def format_drift(drifts: Sequence[ShardDrift]) -> str:
@@ -193,41 +217,78 @@ def format_drift(drifts: Sequence[ShardDrift]) -> str:
     return format_table(rows, columns=columns)
 
 
-def _change(key: str, ours: Values, reference: Values) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Column:
+    """The known values of one figure."""
+
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def median(self) -> float:
+        return float(np.median(self.values)) if len(self.values) else math.nan
+
+    @cached_property
+    def spread(self) -> float:
+        """The robust standard deviation."""
+        return float(np.median(np.abs(self.values - self.median))) / _GAUSSIAN_MAD
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The figures of some micrographs; what is computed of those of the training set serves all shards."""
+
+    micrographs: int
+    known: Mapping[str, _Column]
+
+
+def _columns(rows: Sequence[Features]) -> _Columns:
+    table = np.array([[features.get(key, math.nan) for key in _WATCHED] for features in rows], np.float64)
+    columns = table.reshape(len(rows), len(_WATCHED)).T
+    return _Columns(
+        len(rows), {key: _Column(column[np.isfinite(column)]) for key, column in zip(_WATCHED, columns, strict=True)}
+    )
+
+
+def _change(key: str, ours: _Column, reference: _Column) -> tuple[float, float]:
     """Return the change in standard deviations of the reference, and how much of its length is certain."""
     if len(ours) < FEWEST or len(reference) < FEWEST_REFERENCE:
         return math.nan, -math.inf
-    usual = float(np.median(reference))
-    spread = float(np.median(np.abs(reference - usual))) / _GAUSSIAN_MAD
     feature = FEATURES[key]
-    spread = max(spread, feature.least * (abs(usual) if feature.relative else 1.0), 1e-12)
-    change = (float(np.median(ours)) - usual) / spread
+    least = feature.least * (abs(reference.median) if feature.relative else 1.0)
+    spread = max(reference.spread, least, 1e-12)
+    change = (ours.median - reference.median) / spread
     # The shard's own scatter counts where it is the larger one: a shard can be uneven.
-    own = max(1.0, float(np.median(np.abs(ours - np.median(ours)))) / _GAUSSIAN_MAD / spread)
+    own = max(1.0, ours.spread / spread)
     error = _MEDIAN * math.sqrt(own**2 / len(ours) + 1 / len(reference))
     return change, abs(change) - CERTAINTY * error
 
 
-def _reason(key: str, ours: Sequence[Features], reference: Sequence[Features]) -> str:
+def _reason(key: str, ours: float, reference: float) -> str:
     feature = FEATURES[key]
     unit = f" {feature.unit}".rstrip()
-    return f"{feature.title} {_median(ours, key):.3g}{unit}, in the training set {_median(reference, key):.3g}{unit}"
+    return f"{feature.title} {ours:.3g}{unit}, in the training set {reference:.3g}{unit}"
 
 
-def _values(rows: Sequence[Features], key: str) -> Values:
-    values = np.array([features.get(key, math.nan) for features in rows], np.float64)
-    return values[np.isfinite(values)]
+def _rings_of(table: Path) -> Path:
+    """Return the spectra beside a table of the stage measure."""
+    return table.with_name(f"{table.stem}_rings.csv")
 
 
-def _median(rows: Sequence[Features], key: str) -> float:
-    values = _values(rows, key)
-    return float(np.median(values)) if len(values) else math.nan
+def _find(output: Path, shard: str, table: Path) -> Found:
+    """Return role and figures of each micrograph of a shard that was measured, in the order of `_WATCHED`."""
+    return [
+        (role, [features.get(key, math.nan) for key in _WATCHED])
+        for role, features in _read_shard(output, shard, table)
+    ]
 
 
 def _read_shard(output: Path, shard: str, table: Path) -> Iterator[tuple[str, Features]]:
     """Give role and figures of each micrograph of a shard that was measured."""
     rings: dict[str, list[dict[str, str]]] = {}
-    for ring in read_table(table.with_name(f"{table.stem}_rings.csv")):
+    for ring in read_table(_rings_of(table)):
         rings.setdefault(ring["micrograph"], []).append(ring)
     known = {}
     path = output / "halves" / f"{shard}.star"

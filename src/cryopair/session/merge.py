@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import CryopairError
 from ..formats.atomic import atomic_path, write_text
@@ -15,8 +16,10 @@ from ..quality.drift import format_drift, session_drift
 from ..quality.outliers import format_outliers, session_outliers
 from ..quality.selection import select
 from ..quality.tables import read_table
+from .findings import Findings
 from .models import Models, stage_table
 from .plan import shard_file
+from .versions import VERSIONS
 from .withdrawn import withdrawn
 
 
@@ -33,19 +36,32 @@ class Shards:
         Output folder of the session.
     names : sequence of str
         Shards to merge, in order.
+
+    Attributes
+    ----------
+    findings : Findings
+        What earlier merges found in the shards' tables.
     """
 
     def __init__(self, output: Path, names: Sequence[str]) -> None:
         self.output = output
         self.names = list(names)
+        self.findings = Findings(output / "plan" / "merged.json", version=VERSIONS["merge"])
         self._models = Models.read(output)
         self._owner: dict[str, str] = {}
         for name in self.names:
-            for micrograph in read_list(shard_file(output, name)).table["rlnMicrographName"]:
+            for micrograph in self._sealed(name):
                 self._owner[micrograph] = name
         self._withdrawn = withdrawn(output)
         for micrograph in self._withdrawn["rlnMicrographName"]:
             self._owner.pop(micrograph, None)
+        self._place = {name: place for place, name in enumerate(sorted(self._owner, key=natural_order))}
+
+    def _sealed(self, shard: str) -> list[str]:
+        """Return the micrographs of a shard."""
+        path = shard_file(self.output, shard)
+        names: list[str] = self.findings.of([path], lambda: read_list(path).table["rlnMicrographName"])
+        return names
 
     def __len__(self) -> int:
         return len(self._owner)
@@ -69,16 +85,20 @@ class Shards:
 
     def join(self, tables: Mapping[str, Table]) -> Table:
         """Stack the shards' tables, without what was replaced later, sorted by micrograph."""
-        return _by_micrograph(self._own_rows(tables))
+        table = self._own_rows(tables)
+        names = table["rlnMicrographName"] if len(table) else []
+        return table.select(sorted(range(len(table)), key=lambda row: self._place[names[row]]))
 
     def join_failed(self, tables: Mapping[str, Table]) -> Table:
-        """Stack the shards' tables of failures, with what is no longer listed."""
-        return _by_micrograph(Table.concatenate([self._own_rows(tables), self._withdrawn]))
+        """Stack the shards' tables of failures, with what is no longer listed, sorted by micrograph."""
+        table = Table.concatenate([self._own_rows(tables), self._withdrawn])
+        names = table["rlnMicrographName"] if len(table) else []
+        return table.select(sorted(range(len(table)), key=lambda row: natural_order(names[row])))
 
     def rows(self, tables: Mapping[str, RowsAsText]) -> dict[str, RowsAsText]:
         """Return which shard's table each micrograph has its rows in, sorted by micrograph."""
         found = {name: table for shard, table in tables.items() for name in table.spans if self.owns(shard, name)}
-        return {name: found[name] for name in sorted(found, key=natural_order)}
+        return {name: found[name] for name in sorted(found, key=self._place.__getitem__)}
 
     def _own_rows(self, tables: Mapping[str, Table]) -> Table:
         return Table.concatenate([self.own(shard, part) for shard, part in tables.items()])
@@ -144,7 +164,7 @@ def merge_shards(
         _join_csv(shards, table)
     _list_unusual(output, halves, limits or {})
     measured_in = {name: shards.file("quality", name) for name in names}
-    write_text(output / "drift.csv", format_drift(session_drift(output, measured_in)))
+    write_text(output / "drift.csv", format_drift(session_drift(output, measured_in, findings=shards.findings.of)))
     last = denoised
     if picked:
         last = shards.micrographs("coordinates", waiting=waiting)
@@ -159,6 +179,7 @@ def merge_shards(
     if extracted:
         last = _join_particles(shards, last, waiting)
     write_star(output / "failed.star", {"failed": last.failed})
+    shards.findings.keep()
     return last
 
 
@@ -187,7 +208,7 @@ def _join_particles(shards: Shards, picked: Micrographs, waiting: Sequence[str])
     others: dict[str, dict[str, Table]] = {}
     for name in shards.names:
         file = shards.last_list("particles", name, waiting)
-        table, others[name] = star_rows(file, "particles", "rlnMicrographName")
+        table, others[name] = _particles_of(shards, file)
         tables += [table] if table else []
     losses = shards.join_failed({name: blocks["failed"] for name, blocks in others.items() if "failed" in blocks})
     optics = _sorted_optics([blocks["optics"] for name, blocks in others.items() if name not in waiting])
@@ -210,10 +231,35 @@ def _join_csv(shards: Shards, suffix: str) -> None:
     tables = {}
     for shard in shards.names:
         path = shards.file("quality", shard)
-        tables[shard] = csv_rows(path.with_name(f"{path.stem}{suffix}.csv"))
+        tables[shard] = _csv_rows(shards, path.with_name(f"{path.stem}{suffix}.csv"))
     headers = [",".join(table.columns) for table in tables.values()]
     longest = max(headers, key=len, default="micrograph")  # a shard of which nothing was measured has no other columns
     _write_rows(shards.output / f"quality{suffix}.csv", f"{longest}\n", shards.rows(tables))
+
+
+def _csv_rows(shards: Shards, path: Path) -> RowsAsText:
+    return _rows(path, shards.findings.of([path], lambda: _places(csv_rows(path))))
+
+
+def _particles_of(shards: Shards, path: Path) -> tuple[RowsAsText | None, dict[str, Table]]:
+    """Return where the particles of a shard are, and the other blocks of their file."""
+
+    def find() -> dict[str, object]:
+        table, others = star_rows(path, "particles", "rlnMicrographName")
+        columns = {name: {label: block[label] for label in block.labels} for name, block in others.items()}
+        return {"particles": _places(table) if table else None, "others": columns}
+
+    found = shards.findings.of([path], find)
+    others = {name: Table(columns) for name, columns in found["others"].items()}
+    return _rows(path, found["particles"]) if found["particles"] else None, others
+
+
+def _rows(path: Path, places: Mapping[str, Any]) -> RowsAsText:
+    return RowsAsText(path, tuple(places["columns"]), places["spans"])
+
+
+def _places(table: RowsAsText) -> dict[str, object]:
+    return {"columns": table.columns, "spans": table.spans}
 
 
 def _write_rows(path: Path, head: str, rows: Mapping[str, RowsAsText], *, end: str = "") -> None:
@@ -222,12 +268,6 @@ def _write_rows(path: Path, head: str, rows: Mapping[str, RowsAsText], *, end: s
         stream.write(head.encode())
         copy_rows(stream, rows, rows)
         stream.write(end.encode())
-
-
-def _by_micrograph(table: Table) -> Table:
-    names = table["rlnMicrographName"] if len(table) else []
-    place = {name: number for number, name in enumerate(sorted(set(names), key=natural_order))}
-    return table.select(sorted(range(len(table)), key=lambda row: place[names[row]]))
 
 
 def _sorted_optics(tables: Sequence[Table]) -> Table:

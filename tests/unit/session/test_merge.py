@@ -149,6 +149,28 @@ def test_rows_are_those_of_reading_all_tables_and_sorting_them() -> None:
         assert [name for name, _ in rows] == ["a0", 'a"0,1', "a'1", "a", "b2", "b 10", "c"]
 
 
+def test_merging_again_gives_what_merging_anew_gives() -> None:
+    """What an earlier merge found is used for shards that are as they were, and not for one that was made again."""
+
+    def joined() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in Path("out").iterdir() if path.is_file()}
+
+    shards = ["000001", "000002", "000003"]
+    for number, shard in enumerate(shards):
+        names = [f"m{10 * number + place}" for place in range(4)]
+        write_shard(shard, done=dict.fromkeys(names, 2), failed=(f"f{number}",))
+        write_particles(shard, names)
+        merge_shards(Path("out"), shards[: number + 1], picked=True, extracted=True)
+    write_shard("000002", done={"m10": 3}, failed=("m11",))
+    write_particles("000002", ["m10", "m10"])
+    merge_shards(Path("out"), shards, picked=True, extracted=True)
+    again = joined()
+    Path("out/plan/merged.json").unlink()
+    merge_shards(Path("out"), shards, picked=True, extracted=True)
+    assert joined() == again
+    assert stems(read_star("out/particles.star")["particles"])[4:6] == ["m10", "m10"]
+
+
 def test_a_table_that_was_cut_off_is_named() -> None:
     write_shard("000001", done={"a": 1})
     write_particles("000001", ["a"])
