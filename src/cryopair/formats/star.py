@@ -8,6 +8,7 @@ bytes, and no values RELION could not read back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,8 @@ import numpy.typing as npt
 from ..errors import BadFileError, CryopairError
 from .atomic import write_text
 
-_RESERVED = ("data_", "loop_", "save_", "stop_", "global_")
+_PLAIN = re.compile(r"(?!data_|loop_|save_|stop_|global_)[^\s_#$'\"\[\];]\S*", re.IGNORECASE)
+"""Values that are written as they are; also not a single . or ?, which stand for missing ones."""
 _MARKED = frozenset("'\";.?")
 """How values start that may mean something else than their text: quoted ones, and those that are missing."""
 
@@ -265,8 +267,7 @@ def block_text(name: str, table: Table, *, as_list: bool = False) -> str:
 
 
 def _quoted(value: str) -> str:
-    plain = value.split() == [value] and value not in (".", "?") and value[0] not in "_#$'\"[];"
-    if plain and not value.lower().startswith(_RESERVED):
+    if _PLAIN.fullmatch(value) and value not in (".", "?"):
         return value
     if '"' in value or "\n" in value:
         raise CryopairError(f"{value!r} cannot be written to a STAR file that RELION reads")

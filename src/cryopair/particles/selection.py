@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import KDTree
 
 from ..formats.coordinates import Floats
 
@@ -48,6 +47,8 @@ def apart(x: Floats, y: Floats, score: Floats, *, distance: float) -> Indices:
     numpy.ndarray
         Indices of those kept, in the order of the list.
     """
+    from scipy.spatial import KDTree  # slow to load, and those who only write lists of coordinates do without
+
     places = np.column_stack([x, y])
     neighbours: dict[int, list[int]] = {}
     for first, second in KDTree(places).query_pairs(distance) if len(places) else ():

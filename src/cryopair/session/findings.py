@@ -26,17 +26,19 @@ class Findings:
         self._known = self._read()
         self._used: dict[str, Any] = {}
 
-    def of(self, files: Sequence[Path], find: Callable[[], Any]) -> Any:
+    def of(self, what: str, files: Sequence[Path], find: Callable[[], Any]) -> Any:
         """Return what was found in files; find it now if it is not known, or if one of them has changed.
 
         Parameters
         ----------
+        what : str
+            What is asked for, since there may be more than one thing to find in a file.
         files : sequence of Path
             The files, the one that is asked about first.
         find : callable
             Returns what there is to find, in a form that JSON keeps.
         """
-        key = str(files[0])
+        key = f"{what} {files[0]}"
         changes = [_change(file) for file in files]
         known = self._known.get(key)
         self._used[key] = known if known and known["changes"] == changes else {"changes": changes, "found": find()}
@@ -45,15 +47,16 @@ class Findings:
     def keep(self) -> None:
         """Write down what was asked for since, and forget all else."""
         if self._used != self._known:
-            text = json.dumps({"version": self._version, "files": self._used}, separators=(",", ":"))
+            text = json.dumps({"version": self._version, "findings": self._used}, separators=(",", ":"))
             write_text(self._path, f"{text}\n")
 
     def _read(self) -> dict[str, Any]:
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            findings: dict[str, Any] = kept["findings"] if kept["version"] == self._version else {}
+        except (FileNotFoundError, ValueError, KeyError):  # there are none, or not of this program
             return {}
-        return kept["files"] if kept["version"] == self._version else {}
+        return findings
 
 
 def _change(file: Path) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Shards:
     def _sealed(self, shard: str) -> list[str]:
         """Return the micrographs of a shard."""
         path = shard_file(self.output, shard)
-        names: list[str] = self.findings.of([path], lambda: read_list(path).table["rlnMicrographName"])
+        names: list[str] = self.findings.of("sealed", [path], lambda: read_list(path).table["rlnMicrographName"])
         return names
 
     def __len__(self) -> int:
@@ -164,7 +165,10 @@ def merge_shards(
         _join_csv(shards, table)
     _list_unusual(output, halves, limits or {})
     measured_in = {name: shards.file("quality", name) for name in names}
-    write_text(output / "drift.csv", format_drift(session_drift(output, measured_in, findings=shards.findings.of)))
+    write_text(
+        output / "drift.csv",
+        format_drift(session_drift(output, measured_in, findings=partial(shards.findings.of, "figures"))),
+    )
     last = denoised
     if picked:
         last = shards.micrographs("coordinates", waiting=waiting)
@@ -238,7 +242,7 @@ def _join_csv(shards: Shards, suffix: str) -> None:
 
 
 def _csv_rows(shards: Shards, path: Path) -> RowsAsText:
-    return _rows(path, shards.findings.of([path], lambda: _places(csv_rows(path))))
+    return _rows(path, shards.findings.of("rows", [path], lambda: _places(csv_rows(path))))
 
 
 def _particles_of(shards: Shards, path: Path) -> tuple[RowsAsText | None, dict[str, Table]]:
@@ -249,7 +253,7 @@ def _particles_of(shards: Shards, path: Path) -> tuple[RowsAsText | None, dict[s
         columns = {name: {label: block[label] for label in block.labels} for name, block in others.items()}
         return {"particles": _places(table) if table else None, "others": columns}
 
-    found = shards.findings.of([path], find)
+    found = shards.findings.of("rows", [path], find)
     others = {name: Table(columns) for name, columns in found["others"].items()}
     return _rows(path, found["particles"]) if found["particles"] else None, others
 

@@ -17,7 +17,7 @@ def ask(folder: Path, version: int = 1) -> list[str]:
     findings = Findings(folder / "kept.json", version=version)
     for name in ("a", "b"):
         path = folder / name
-        assert findings.of([path, folder / "beside"], lambda path=path: find(path)) == len(path.read_text())
+        assert findings.of("length", [path, folder / "beside"], lambda path=path: find(path)) == len(path.read_text())
     findings.keep()
     return looked
 
@@ -41,4 +41,7 @@ def test_what_was_found_in_another_way_or_was_lost_is_found_again(tmp_path: Path
     assert ask(tmp_path, version=2) == ["a", "b"]
     (tmp_path / "kept.json").write_text("{torn")
     assert ask(tmp_path, version=2) == ["a", "b"]
-    assert set(json.loads((tmp_path / "kept.json").read_text())["files"]) == {str(tmp_path / "a"), str(tmp_path / "b")}
+    assert set(json.loads((tmp_path / "kept.json").read_text())["findings"]) == {
+        f"length {tmp_path / 'a'}",
+        f"length {tmp_path / 'b'}",
+    }
