@@ -20,7 +20,7 @@ rule templates:
         folder=subpath(output.table, parent=True),
         diameter=session.config.picking.diameter,
         images=session.config.picking.images,
-        limits=session.limit_options("picking"),
+        limits=session.options.limits("picking"),
     message:
         "Averaging particles into templates"
     shell:
