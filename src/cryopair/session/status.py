@@ -181,7 +181,7 @@ def describe(output: Path) -> tuple[list[str], bool]:
     first = f"{output}: {_STATES.get(status.state, status.state)}, watching for {duration(since)} ({about})"
     if silent > _SILENT_SECONDS:
         first += f"; SILENT for {duration(silent)}"
-    return [first, *status.lines()], status.state != "failing" and silent <= _SILENT_SECONDS
+    return [first, *status.lines()], not status.problem and silent <= _SILENT_SECONDS  # also while it tries again
 
 
 def is_at_work(output: Path) -> bool:

@@ -86,6 +86,10 @@ def test_trouble_and_silence_ask_for_a_human() -> None:
     assert "in trouble, and trying again" in lines[0]
     assert lines[-1] == "PROBLEM   the disk is full"
     assert not well
+    status.state = "working"  # it tries again, and nothing has gone right yet
+    status.write(OUT)
+    with lock():
+        assert not describe(OUT)[1]
 
 
 def test_a_watcher_that_died_and_one_that_was_stopped() -> None:
