@@ -106,10 +106,10 @@ def judge(figures: Headline, *, done: int, total: int) -> Verdict:
     if not figures.measured:
         text = f"{came_through} No signal-to-noise ratio could be estimated, so look at the images with care."
         return Verdict("unknown", "The quality was not measured.", text)
-    altered = _altered(figures)
+    altered, parts = _altered(figures)
     change = "raised" if figures.gain > 0 else "lowered"
     gain = f"Denoising {change} the SNR by {abs(figures.gain):.1f} dB"
-    measured = f"{gain}, and {altered} ({over(figures)}). {came_through}"
+    measured = f"{gain}, and {altered} ({'; '.join([*parts, over(figures)])}). {came_through}"
     if figures.gain <= 0 or figures.altered > ALTERED_TOO_MUCH:
         return Verdict("bad", f"Do not rely on these denoised images{_why(figures)}.", measured)
     if figures.gain < SMALL_GAIN or figures.altered > ALTERED_MUCH or done < 0.8 * total:
@@ -125,16 +125,18 @@ def over(figures: Headline) -> str:
     return f"{what} that the model was not trained on" if figures.known else what
 
 
-def _altered(figures: Headline) -> str:
+def _altered(figures: Headline) -> tuple[str, list[str]]:
+    """Say how much of the signal the model altered, and which part of that was lost and which made up."""
     if math.isnan(figures.bias):
-        return "its bias could not be told from zero"
-    both = f"the model lost or made up {percent(figures.altered)} of the signal power"
+        return "its bias could not be told from zero", []
     parts = [
         f"{percent(share(part))} {word}"
         for part, word in ((figures.lost, "lost"), (figures.invented, "made up"))
         if math.isfinite(part)
     ]
-    return f"{both} ({', '.join(parts)})" if parts else both
+    return f"the model lost or made up {percent(figures.altered)} of the signal power", [
+        ", ".join(parts)
+    ] if parts else []
 
 
 def _why(figures: Headline) -> str:
