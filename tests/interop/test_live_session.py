@@ -1,6 +1,7 @@
 """A microscope session: movies drop in while `cryopair watch` runs, and all ends as one batch run does."""
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -154,3 +155,32 @@ def assert_each_once(live: Project, *, again: set[str]) -> None:
 
 def stems(path: Path) -> list[str]:
     return [Path(name).stem for name in read_star(path)["micrographs"]["rlnMicrographName"]]
+
+
+def test_a_watcher_that_was_killed_is_taken_over_and_a_bad_pass_does_not_end_it(batch: Project, tmp_path: Path) -> None:
+    shutil.copytree(batch.folder, tmp_path / "project")
+    project = Project(tmp_path / "project")
+    gain = project.folder / "Movies/gain.mrc"
+    whole = gain.read_bytes()
+    gain.unlink()
+    shutil.rmtree(project.output)
+    watcher = watch(project, "--until-idle", "0.1")
+    try:
+        wait_for(lambda: "PROBLEM" in project.cryopair("status").stdout, watcher, project)
+        assert project.cryopair("status").returncode == 1
+        assert project.cryopair("run").returncode == 1  # refused
+        watcher.kill()
+        watcher.wait()
+        said = project.cryopair("status")
+        assert said.returncode == 1
+        assert "DIED" in said.stdout
+        watcher = watch(project, "--until-idle", "0.1")
+        wait_for(lambda: status(project)["pid"] == watcher.pid and status(project)["problem"], watcher, project)
+        gain.write_bytes(whole)
+        assert watcher.wait(PATIENCE) == 0, (project.folder / "watch.out").read_text()
+    finally:
+        watcher.kill()
+        watcher.wait()
+    assert_same_results(project, batch)
+    os.utime(gain)
+    assert project.cryopair("watch", "--once", "--interval", "1").returncode == 0
