@@ -5,7 +5,8 @@
 Movies exist on paper: their files are tiny, and the stages only copy tables that were made up beforehand, with as many
 rows as real ones. The planner, the Snakefile and the merge are the real ones. Prints, for each number of movies, the
 first plan, the first pass, a pass with nothing to do, and a pass with one more shard; and the memory of the largest
-process that is not a stage. What the stages and the merge took is what the rules' benchmark files say.
+process that is not a stage, in the first pass and in all others. What the stages and the merge took is what the rules'
+benchmark files say.
 """
 
 import argparse
@@ -287,7 +288,8 @@ def measure(movies: int, folder: Path) -> None:
     merge = work.pop("merge")
     shown = [f"{cost.clock:8.1f} ({cost.processor:6.1f})" for cost in (plan, first, nothing, more)]
     memory = max(cost.memory for cost in (plan, nothing, more))
-    print(f"{movies:7d} {' '.join(shown)} {merge:8.1f} {sum(work.values()):8.1f} {memory:8.0f}", flush=True)
+    seconds = f"{' '.join(shown)} {merge:8.1f} {sum(work.values()):7.1f}"
+    print(f"{movies:7d} {seconds} {first.memory:8.0f} {memory:7.0f}", flush=True)
     shutil.rmtree(paper.root)
 
 
@@ -299,8 +301,11 @@ def main() -> None:
     model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?: ?")
     print(f"{model.split(': ')[1]}, {len(os.sched_getaffinity(0))} shared cores")
     print(f"shards of {SHARD}, {PARTICLES} particles and {RINGS} rings of spectra per movie")
-    print("seconds by the clock (and of processors); of the last pass, those of its merge and of its stages; MB")
-    print(" movies       first plan        first pass    nothing to do       +1 shard      merge   stages   memory")
+    print("seconds by the clock (and of processors); of the last pass, those of its merge and of its stages;")
+    print("MB of memory in the first pass, and in all others")
+    print(
+        " movies       first plan        first pass    nothing to do       +1 shard    merge  stages MB first  others"
+    )
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         for movies in options.movies:
