@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -117,7 +118,7 @@ def measure(count: int, work: Path) -> str:
     work.mkdir()
     os.chdir(work)
     make_session(count)
-    command = [shutil.which("cryopair") or "cryopair", "report", "--output", str(OUT), "--model", str(MODEL)]
+    command = [sys.executable, "-m", "cryopair", "report", "--output", str(OUT), "--model", str(MODEL)]
     usage = launch(command)
     page, empty = (OUT / "report.html").resolve(), work / "empty.html"
     empty.write_text("<!DOCTYPE html><title>empty</title>")
