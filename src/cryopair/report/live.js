@@ -2,8 +2,7 @@
 // While the session runs, the page is read again from time to time; what was being looked at stays.
 (() => {
   const key = "cryopair " + location.pathname;
-  const root = document.documentElement;
-  const seconds = Number(root.dataset.live || 0);
+  const seconds = Number(document.documentElement.dataset.live || 0);
   const save = () => {
     const tables = Object.fromEntries(Object.entries(window.cryopairTables).map(([name, table]) => [name, table.get()]));
     const gallery = window.cryopairGallery && window.cryopairGallery.get();
@@ -20,10 +19,10 @@
     }
     if (gallery && window.cryopairGallery) window.cryopairGallery.set(gallery);
     if (toggle) toggle.checked = !paused;
-    root.style.scrollBehavior = "auto";
-    scrollTo(x, y);
+    const place = () => scrollTo({ left: x, top: y, behavior: "instant" });
+    place();
+    addEventListener("load", place); // until then, what is drawn late can move the page by some pixels
     if (focus && document.getElementById(focus)) document.getElementById(focus).focus({ preventScroll: true });
-    root.style.scrollBehavior = "";
   };
   const toggle = document.getElementById("refresh");
   const on = () => seconds > 0 && (!toggle || toggle.checked);
