@@ -54,7 +54,7 @@ class Findings:
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             findings: dict[str, Any] = kept["findings"] if kept["version"] == self._version else {}
-        except (FileNotFoundError, ValueError, KeyError):  # there are none, or not of this program
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # there are none, or not of this program
             return {}
         return findings
 

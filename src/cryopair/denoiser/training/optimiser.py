@@ -4,7 +4,7 @@ Such a kernel is a matrix, from all that it sees to all that it gives. Its gradi
 only, and steps along them leave the others as they are. Here each step is the momentum with its singular values made
 nearly alike, so that what is rare is learnt as fast as what is common (Muon: Jordan et al. 2024). Steps are as large as
 Adam's would be (Liu et al. 2025), so both have one learning rate. 300 steps on simulated pairs came to 6.0 dB, with
-AdamW alone to 5.5 dB, in the same time; on real apoferritin, to a correlation of 0.092 and of 0.070.
+AdamW alone to 5.5 dB; on real apoferritin, to a correlation of 0.092 and of 0.070.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from .validation import VALIDATION_PAIRS
 
 PIXEL_SIZE = 3.0
 """Å/px to work at unless told otherwise. On real apoferritin of 1.5 Å/px the correlation with other frames was 0.098
-at 3 Å/px and 0.081 at 1.5 Å/px (AdamW), and 0.092 at 3 Å/px and 0.085 at 4 Å/px (Muon), each pair in the same time."""
+at 3 Å/px and 0.081 at 1.5 Å/px (AdamW), and 0.092 at 3 Å/px and 0.085 at 4 Å/px (Muon, over as many pixels)."""
 LEARNING_RATE = 3e-3
 FINE_TUNING_RATE = 3e-4
 """Ours, trained on one simulated specimen and then for 200 steps on two others, reached 5.9, 6.0, 5.7 and 5.1 dB at

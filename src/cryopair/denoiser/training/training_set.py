@@ -217,7 +217,7 @@ def _sources(halves: Sequence[Micrographs], projects: Sequence[Path]) -> list[tu
 
 
 def _held_out(datasets: Sequence[int]) -> list[bool]:
-    """Return which pairs are held out: of each dataset one in `VALIDATION_SHARE`, if it has `FEWEST_PAIRS`."""
+    """Return which are held out: of a dataset with `FEWEST_PAIRS`, one in `VALIDATION_SHARE`; at least one in all."""
     seen: Counter[int] = Counter()
     held_out = []
     for dataset in datasets:
