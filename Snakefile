@@ -4,12 +4,16 @@ Run it by `cryopair run`, or with `snakemake` and a profile of workflow/profiles
 the RELION project.
 """
 
+import os
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from cryopair.errors import CryopairError
+from cryopair.session.finished import Finished
 from cryopair.session.versions import VERSIONS
-from cryopair.session.workflow import Session
+from cryopair.session.workflow import PLANNED, Session
 
 min_version("9.0")
 
@@ -32,9 +36,15 @@ except CryopairError as error:
 
 OUT = session.output
 
+# Shards that are as the last pass left them get no jobs, so that a long session's graph stays small; their tables are
+# files like any other. Whoever starts Snakemake by itself may ask for anything, and has all shards looked at.
+finished = (
+    Finished(session, Path(workflow.basedir)).shards() if PLANNED in os.environ else []
+)
+
 
 wildcard_constraints:
-    shard=r"\d{6}",
+    shard=rf"(?!{'|'.join(finished)})\d{{6}}" if finished else r"\d{6}",
     model=r"[^/]+",
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryopair.session.init import initialise
 from cryopair.session.leftovers import processes_of
 from cryopair.session.versions import VERSIONS
+from cryopair.session.workflow import PLANNED
 from cryopair.simulate.project import simulate_project
 
 SOURCE = "CtfFind/job003/micrographs_ctf.star"
@@ -76,18 +77,20 @@ class Project:
                 pass  # it has ended meanwhile, or is not ours
         return found
 
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a module of this Python in the project."""
-        command = [sys.executable, "-m", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
-        )
+    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run this Python in the project, with more environment variables."""
+        command, environment = [sys.executable, *arguments], self._environment() | variables
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def _environment(self) -> dict[str, str]:
         return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
+    def snakefile(self) -> Path:
+        """Return the workflow's Snakefile, where cryopair says it is."""
+        return Path(self.cryopair("workflow").stdout.strip()) / "Snakefile"
+
     def cryopair(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self.python("cryopair", *arguments)
+        return self.python("-m", "cryopair", *arguments)
 
     def start(self, command: str = "run", *arguments: str) -> subprocess.Popen[str]:
         """Start a pass, or a watcher."""
@@ -126,27 +129,27 @@ class Project:
 
     def snakemake(self, *arguments: str, program: str = "snakemake") -> subprocess.CompletedProcess[str]:
         """Run bare snakemake, or a program that takes its options, with the workflow's profile."""
-        folder = Path(self.cryopair("workflow").stdout.strip())
-        profile = folder / "workflow" / "profiles" / "default"
-        options = ("--snakefile", str(folder / "Snakefile"), "--workflow-profile", str(profile), "--cores", "2")
-        return self.python(program, *options, *arguments)
+        snakefile = self.snakefile()
+        profile = snakefile.parent / "workflow" / "profiles" / "default"
+        options = ("--snakefile", str(snakefile), "--workflow-profile", str(profile), "--cores", "2")
+        return self.python("-m", program, *options, *arguments)
 
     def would_run(self, newer: str = "") -> Counter[str]:
-        """Return how many jobs of each rule a pass would run, were the algorithm of the stage `newer` another one."""
-        snakefile = str(Path(self.cryopair("workflow").stdout.strip()) / "Snakefile")
+        """Return how many jobs of each rule a pass would run, were the algorithm of the stage `newer` another one.
+
+        That is the same whether Snakemake looks at all shards, or leaves out what the last pass finished.
+        """
+        jobs = self._dry_run(newer, planned=False)
+        assert self._dry_run(newer, planned=True) == jobs
+        return jobs
+
+    def _dry_run(self, newer: str, *, planned: bool) -> Counter[str]:
         raised = {newer: VERSIONS[newer] + 1} if newer else {}
-        program = (
-            f"from cryopair.session.versions import VERSIONS; VERSIONS.update({raised}); "
-            f"from snakemake.cli import main; main(['--snakefile', {snakefile!r}, '--dry-run', '--cores', '2'])"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        program = f"from cryopair.session.versions import VERSIONS; VERSIONS.update({raised}); "
+        program += "from cryopair.cli import main; main(['plan']); " if planned else ""
+        arguments = ["--snakefile", str(self.snakefile()), "--dry-run", "--cores", "2"]
+        program += f"from snakemake.cli import main; main({arguments})"
+        result = self.python("-c", program, **({PLANNED: "1"} if planned else {}))
         said = result.stdout + result.stderr
         assert result.returncode == 0, said
         assert "Job stats:" in said or "Nothing to be done" in said, said
@@ -154,6 +157,12 @@ class Project:
         jobs = Counter({rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)})
         del jobs["all"]
         return jobs
+
+    def shards_looked_at(self) -> set[str]:
+        """Return the shards that have jobs, to be run or not, in the graph of the next pass."""
+        result = self.python("-m", "snakemake", "--snakefile", str(self.snakefile()), "--summary", **{PLANNED: "1"})
+        assert result.returncode == 0, result.stderr
+        return set(re.findall(r"halves/(\d{6})\.star\t", result.stdout))
 
     def run(self, *arguments: str, code: int = 0) -> Counter[str]:
         """Run a pass; return how many jobs of each rule ran."""

@@ -49,7 +49,7 @@ def caller(finished: Project, tmp_path: Path) -> Project:
 
 
 def test_another_workflow_goes_on_from_our_results(caller: Project) -> None:
-    result = caller.python("snakemake", "--cores", "2")
+    result = caller.python("-m", "snakemake", "--cores", "2")
     assert result.returncode == 0, result.stderr
     jobs = Counter(line.split("Rule: ")[1] for line in result.stderr.splitlines() if line.startswith("Finished jobid"))
     stages = ("halves", "denoise", "measure", "merge", "report")
@@ -60,11 +60,11 @@ def test_another_workflow_goes_on_from_our_results(caller: Project) -> None:
     assert names[0].endswith("/Movies/mic_0001.mrc")
     assert (caller.folder / names[0]).is_file()
     assert sorted(path.name for path in (caller.folder / "proc").iterdir()) == ["denoised"]
-    assert "Nothing to be done" in caller.python("snakemake", "--cores", "2").stderr
+    assert "Nothing to be done" in caller.python("-m", "snakemake", "--cores", "2").stderr
 
 
 def test_a_mistake_in_its_settings_is_named(caller: Project) -> None:
     (caller.folder / "mine.yaml").write_text(yaml.safe_dump({"cryopair": {"sauce": SOURCE}}))
-    result = caller.python("snakemake", "--dry-run")
+    result = caller.python("-m", "snakemake", "--dry-run")
     assert result.returncode == 1
     assert "unknown key 'sauce'. Did you mean 'source'?" in result.stderr + result.stdout

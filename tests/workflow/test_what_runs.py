@@ -40,6 +40,16 @@ def test_a_new_movie_costs_one_shard_and_no_training(project: Project) -> None:
     assert project.run() == Counter()
 
 
+def test_finished_shards_are_left_out_until_something_of_theirs_changes(project: Project) -> None:
+    project.run()
+    project.simulate(MOVIES + 1)
+    project.run()
+    assert project.shards_looked_at() == set()
+    (project.output / "picks/000001.star").touch()
+    assert project.shards_looked_at() == {"000001"}
+    assert project.run() == Counter({"handoff": 1, "extract": 1}) + AT_THE_END
+
+
 def test_another_box_runs_extraction_only(project: Project) -> None:
     project.configure("box: 96", "box: 80")
     assert project.run() == Counter({"extract": 1}) + AT_THE_END

@@ -112,6 +112,8 @@ def run_pass(
         nothing = not arguments and finished.is_so()
         cores_here = cores if _runs_here(settings) else None
         print("\n".join(_announce(session, taken, cores=cores_here, nothing=nothing)), flush=True)
+        if arguments:  # may ask for anything to be made again
+            finished.forget()
         if nothing:
             write_text(output / "logs" / "run.log", f"{_NOTHING}\n")
             return _conclude(session)

@@ -18,10 +18,11 @@ from ..errors import CryopairError
 from ..report.live import SECONDS, end_live
 from .arrivals import Patience
 from .display import Display
+from .finished import Finished
 from .gpus import gpu_use
 from .identities import WEIGHTS
 from .models import journal_file
-from .passes import SOME_FAILED, alone, profile_file, snakemake_command, start
+from .passes import SOME_FAILED, alone, profile_file, snakemake_command, start, workflow_folder
 from .plan import Plan, shard_file
 from .running import Running
 from .status import Status
@@ -89,6 +90,7 @@ class Watcher:
     ) -> None:
         self._config_path, self._interval, self._until_idle = config_path, interval, until_idle
         self._command = snakemake_command(config_path, cores, arguments, profile=profile_file(profile))
+        self._asks_for_more = bool(arguments)
         self._session = Session(load_config(config_path))
         self._output = Path(self._session.output)
         self._display = Display(self._output / "logs" / "watch.log")
@@ -99,7 +101,7 @@ class Watcher:
         self._looks, self._passes, self._trainings = Trouble(interval), Trouble(interval), Trouble(interval)
         self._trainer: Running | None = None
         self._token = ""
-        self._finished: object = None  # what the last pass that went well started from
+        self._passed: object = None  # what the last pass that went well started from
         self._samples: deque[tuple[float, int, int]] = deque()
         self._last_arrival, self._look_again_at, self._look_at = now, 0.0, 0.0
 
@@ -240,7 +242,7 @@ class Watcher:
         return time.time() >= self._passes.next_try and bool(self._session.shards()) and self._undone()
 
     def _undone(self) -> bool:
-        return self._finished != self._situation()
+        return self._passed != self._situation()
 
     def _is_idle(self) -> bool:
         if self._until_idle is None or self._trainer or self._looks.times or time.time() < self._passes.next_try:
@@ -266,6 +268,9 @@ class Watcher:
         situation = self._situation()
         self._status.state = "working"
         try:
+            finished = Finished(self._session, workflow_folder())
+            if self._asks_for_more:
+                finished.forget()
             with start(self._command, self._output, token=self._token, log="run", live=SECONDS) as running:
                 while not running.wait(_POLL_SECONDS):
                     self._follow(running)
@@ -275,6 +280,8 @@ class Watcher:
                 if running.code:
                     self._fail("; ".join(running.complaints()), self._passes)
                     return
+            if not self._asks_for_more:
+                finished.note()
             self._status.look(self._output)
             self._warn_of_drift()
         except _PROBLEMS as error:
@@ -282,7 +289,7 @@ class Watcher:
             return
         finally:
             self._status.jobs, self._status.jobs_total = [], 0
-        self._finished = situation
+        self._passed = situation
         self._passes.over()
         self._status.problem = ""
         snr = self._status.snr_denoised_db

@@ -1,6 +1,7 @@
 """A pass with nothing to do is told from one that has something to do, whatever it is."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from cryopair.config import Config
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, write_micrographs
 from cryopair.session.finished import Finished
+from cryopair.session.models import Models
 from cryopair.session.passes import workflow_folder
 from cryopair.session.plan import shard_file
 from cryopair.session.versions import VERSIONS
@@ -75,3 +77,52 @@ def test_a_shard_that_was_sealed_while_a_pass_was_at_work_is_left_to_the_next() 
     write_shard("000003")
     at_work.note()
     assert not state().is_so()
+
+
+@pytest.fixture
+def denoised() -> None:
+    """A model, and what it made of both shards."""
+    models = Models()
+    models.put_in_force("v1", "cryopair/models/v1", "made up")
+    models.write(OUT)
+    paths = [OUT / "models/v1/model.safetensors"]
+    paths += [
+        OUT / path
+        for shard in ("000001", "000002")
+        for path in (f"denoised/v1/{shard}.star", f"quality/v1/{shard}.csv")
+    ]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    state().note()
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda: write_shard("000003"), ["000001", "000002"]),
+        (lambda: os.utime(OUT / "halves/000001.star", (1, 1)), ["000002"]),
+        (lambda: os.utime(OUT / "plan/shards/000001.star", (1, 1)), ["000002"]),
+        (lambda: (OUT / "denoised/v1/000001.star").unlink(), ["000002"]),
+        (lambda: os.utime(OUT / "models/v1/model.safetensors", (1, 1)), []),
+        (lambda: state().forget(), []),
+    ],
+)
+def test_shards_are_finished_each_by_itself(denoised: None, change: Callable[[], None], left: list[str]) -> None:
+    assert state().shards() == ["000001", "000002"]
+    assert state(box=80).shards() == []
+    change()
+    assert state().shards() == left
+
+
+def test_a_model_that_is_put_in_force_takes_its_shards_up_again(denoised: None) -> None:
+    models = Models.read(OUT)
+    models.put_in_force("v2", "cryopair/models/v2", "made up", first_shard="000002")
+    models.write(OUT)
+    assert state().shards() == ["000001"]
+
+
+def test_a_shard_whose_table_is_missing_is_not_finished_though_it_was_missing_before(denoised: None) -> None:
+    (OUT / "quality/v1/000001.csv").unlink()
+    state().note()
+    assert state().shards() == ["000002"]
