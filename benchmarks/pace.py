@@ -1,41 +1,43 @@
-"""What a live session costs beyond its stages' own work: one more shard of real movies, with real stages, on one core.
+"""What a live session costs beyond its stages' own work: more real movies, with real stages, on one core.
 
-    python benchmarks/pace.py [movies a shard ...] [--shape 768 1024] [--frames 24]       default: 8 32
+    python benchmarks/pace.py [shards a pass ...] [--movies 8] [--shape 768 1024] [--frames 24]       default: 1 2 4
 
-A session that has its model takes in one more shard, three times, each by a pass of its own. The stages' own work is
-what the rules' benchmark files say of the shard's jobs, loading Python and torch included; all else that the pass takes
-is beyond it: planning, Snakemake, the merge and the report. Prints the medians of the passes, and the shard from which
-on the share is 5 %, at the work per movie that was measured.
+A session that has its model takes in more shards, three times, each time by a pass of its own. The stages' own work is
+what the rules' benchmark files say of the pass's jobs, loading Python and torch included; that of the merge and the
+report is shown apart from that of shards. All else that the pass takes is beyond it: planning, Snakemake, what is said
+at the end. A session that keeps up has one shard in a pass; one that comes to the limit of its machine has as many as
+came meanwhile. The demo has two. Prints the medians of the passes.
 """
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.simulate.project import simulate_project
 
-SOURCE, JOB, DISTINCT, PASSES, SHARE = "CtfFind/job003/micrographs_ctf.star", "MotionCorr/job002", 4, 3, 0.05
-STAGES = ("halves", "denoise", "measure", "pick", "handoff", "extract")
+SOURCE, JOB, DISTINCT, PASSES = "CtfFind/job003/micrographs_ctf.star", "MotionCorr/job002", 4, 3
+STAGES, JOINING = ("halves", "denoise", "measure", "pick", "handoff", "extract"), ("merge", "report")
 
 
 class Pace(NamedTuple):
-    """Seconds of a pass: by the clock, and those of its stages."""
+    """Seconds of a pass: by the clock, those of its shards' stages, and those of the merge and the report."""
 
     clock: float
-    stages: float
+    shards: float
+    joining: float
 
     @property
     def beyond(self) -> float:
         """Seconds beyond the stages' own work."""
-        return self.clock - self.stages
+        return self.clock - self.shards - self.joining
 
 
 class Session:
@@ -75,16 +77,23 @@ class Session:
         write_star(self.root / SOURCE, self.listed | {"micrographs": Table.from_rows(self.rows)})
         self.shards += 1
 
-    def one_more(self) -> Pace:
-        """Take in one more shard."""
-        self.add()
+    def more(self, shards: int) -> Pace:
+        """Take in more shards by one pass."""
+        names = []
+        for _ in range(shards):
+            self.add()
+            names.append(f"{self.shards:06d}")
         start = time.perf_counter()
         self.cryopair("run", "--cores", "1")
         clock = time.perf_counter() - start
         folder = self.root / "cryopair/benchmarks"
-        files = [path for stage in STAGES for path in (folder / stage).rglob(f"{self.shards:06d}.tsv")]
-        assert len(files) == len(STAGES)
-        return Pace(clock, sum(float(path.read_text().splitlines()[1].split()[0]) for path in files))
+        files = [path for stage in STAGES for name in names for path in (folder / stage).rglob(f"{name}.tsv")]
+        assert len(files) == len(STAGES) * shards
+        return Pace(clock, _seconds(files), _seconds([folder / f"{stage}.tsv" for stage in JOINING]))
+
+
+def _seconds(files: Sequence[Path]) -> float:
+    return sum(float(path.read_text().splitlines()[1].split()[0]) for path in files)
 
 
 def loading() -> float:
@@ -98,9 +107,10 @@ def loading() -> float:
 
 
 def main() -> None:
-    """Measure all shard sizes."""
+    """Measure passes of all sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", nargs="*", type=int, default=[8, 32])
+    parser.add_argument("shards", nargs="*", type=int, default=[1, 2, 4])
+    parser.add_argument("--movies", type=int, default=8)
     parser.add_argument("--shape", nargs=2, type=int, default=(768, 1024))
     parser.add_argument("--frames", type=int, default=24)
     options = parser.parse_args()
@@ -108,26 +118,25 @@ def main() -> None:
     print(f"{model.split(': ')[1]}, one core; load of the machine {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores")
     height, width = options.shape
     print(
-        f"movies of {options.frames} frames of {width} x {height} px; "
+        f"shards of {options.movies} movies of {options.frames} frames of {width} x {height} px; "
         f"seconds, medians of {PASSES} passes (lowest to highest)"
     )
     print(f"loading Python and torch, which counts as work: {loading():.1f} s a job, {len(STAGES)} jobs a shard")
-    print(" movies a shard    pass    its stages    beyond them             share   5 % from")
-    for shard in options.shards:
-        folder = Path(tempfile.mkdtemp())
-        session = Session(folder, shard=shard, frames=options.frames, shape=(height, width))
-        paces = [session.one_more() for _ in range(PASSES)]
-        clock, stages, beyond = (
-            statistics.median(getattr(pace, name) for pace in paces) for name in ("clock", "stages", "beyond")
-        )
-        low, high = min(pace.beyond for pace in paces), max(pace.beyond for pace in paces)
-        enough = beyond / SHARE / (stages / shard)
-        print(
-            f"{shard:15d} {clock:7.1f} {stages:13.1f} {beyond:7.1f} ({low:.1f} to {high:.1f}) {beyond / stages:12.1%}"
-            f" {enough:8.0f} movies",
-            flush=True,
-        )
-        shutil.rmtree(folder)
+    print(" shards a pass    pass    shards' stages  merge, report    beyond them             share of the stages")
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(Path(folder), shard=options.movies, frames=options.frames, shape=(height, width))
+        for shards in options.shards:
+            paces = [session.more(shards) for _ in range(PASSES)]
+            clock, stages, joining, beyond = (
+                statistics.median(getattr(pace, name) for pace in paces)
+                for name in ("clock", "shards", "joining", "beyond")
+            )
+            low, high = min(pace.beyond for pace in paces), max(pace.beyond for pace in paces)
+            print(
+                f"{shards:14d} {clock:7.1f} {stages:17.1f} {joining:14.1f} {beyond:7.1f} ({low:.1f} to {high:.1f})"
+                f" {beyond / (stages + joining):16.1%}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from made_up import Project
@@ -35,6 +37,30 @@ def on_slurm(cluster: None, prepared: Project, tmp_path_factory: pytest.TempPath
     return project
 
 
+class Asked(NamedTuple):
+    """What a job asked Slurm for."""
+
+    rule: str
+    memory: str
+    cores: int
+    gpus: int
+
+
+@pytest.fixture(scope="module")
+def asked(on_slurm: Project) -> list[Asked]:
+    """What Slurm says of all jobs, in the order they were submitted."""
+    shown = subprocess.run(["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True)
+    jobs = []
+    for line in shown.stdout.splitlines():
+        fields = dict(field.partition("=")[::2] for field in line.split())
+        if fields.get("WorkDir") == str(on_slurm.folder):
+            resources = dict(part.split("=") for part in fields["ReqTRES"].split(","))
+            gpus = int(resources.get("gres/gpu", 0))
+            rule = re.sub("^rule_|_wildcards_.*$", "", fields["Comment"])
+            jobs.append(Asked(rule, resources["mem"], int(resources["cpu"]), gpus))
+    return jobs
+
+
 def kill_one(project: Project, stage: str, ended: threading.Event) -> None:
     """Kill the process of a stage once it is there."""
     while not ended.wait(0.1):
@@ -60,6 +86,21 @@ def test_small_jobs_run_where_cryopair_runs(on_slurm: Project) -> None:
     submitted = re.findall(r"submitted with SLURM jobid \d+ \(log: .*?slurm_logs/rule_(\w+)", log(on_slurm))
     assert set(submitted) == {"halves", "train", "denoise", "measure", "pick", "extract", "report"}
     assert submitted.count(VICTIM) == 2
+
+
+def test_a_job_that_is_tried_again_asks_for_twice_the_memory(asked: list[Asked]) -> None:
+    assert [job.memory for job in asked if job.rule == VICTIM] == ["8000M", "16000M"]
+
+
+def test_jobs_ask_for_the_gpu_and_the_cores_that_they_use(asked: list[Asked]) -> None:
+    asking = {job.rule: (job.gpus, job.cores) for job in asked}
+    assert {rule for rule, (gpus, _) in asking.items() if gpus == 1} == {"train", "denoise", "measure"}
+    assert {rule for rule, (gpus, _) in asking.items() if gpus > 1} == set()
+    on_gpus, apart = 8, {"halves": 4, "pick": 2, "extract": 2, "report": 1}
+    assert {rule: cores for rule, (_, cores) in asking.items()} == {
+        **dict.fromkeys(("train", "denoise", "measure"), on_gpus),
+        **apart,
+    }
 
 
 def test_nothing_is_left_to_do(on_slurm: Project) -> None:

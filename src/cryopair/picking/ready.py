@@ -40,6 +40,8 @@ class Ready:
         Diameter of the smallest and of the largest particles, in pixels of the image.
     small : numpy.ndarray
         The micrograph, averaged down, shape ``(height, width)``.
+    background : numpy.ndarray
+        What of it is far wider than particles.
     flat : numpy.ndarray
         The same without its background, between -1 and 1; the median is 0. All zero if the image is constant.
     """
@@ -49,6 +51,7 @@ class Ready:
     width: float
     largest: float
     small: Floats
+    background: Floats
     flat: Floats
 
     @property
@@ -85,7 +88,7 @@ class Ready:
         be counted. Where particles are few, each of them is darker than the rest of the image, so that contamination
         must also stand out more than a typical particle.
         """
-        blurred = gaussian_filter(self.small, _WIDE * self.largest) - gaussian_filter(self.small, _BLUR * self.largest)
+        blurred = self.background - gaussian_filter(self.small, _BLUR * self.largest)
         blurred -= np.median(blurred)
         typical = float(np.median(blurred[particles.row, particles.column])) if len(particles) else 0.0
         limit = max(_OUTLIER * deviation(blurred), _TOO_DARK * typical)
@@ -114,14 +117,15 @@ def make_ready(image: npt.NDArray, *, pixel_size: float, diameter: float, diamet
     blocks = image[: height * binning, : width * binning].reshape(height, binning, width, binning)
     small = blocks.mean(axis=(1, 3), dtype=np.float64)
     narrow, wide = (size / (pixel_size * binning) for size in (diameter, diameter_max or diameter))
-    flat = np.zeros_like(small)
+    background, flat = np.zeros_like(small), np.zeros_like(small)
     if small.size:
-        above = small - gaussian_filter(small, _WIDE * wide)
+        background = gaussian_filter(small, _WIDE * wide)
+        above = small - background
         above -= np.median(above)
         scale = _SATURATION * deviation(above)
         if scale > 1e-9 * np.abs(small).max():
             flat = np.tanh(above / scale)
-    return Ready(binning, pixel_size * binning, narrow, wide, small, flat)
+    return Ready(binning, pixel_size * binning, narrow, wide, small, background, flat)
 
 
 def deviation(values: Floats) -> float:

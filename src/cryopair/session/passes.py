@@ -40,6 +40,8 @@ WAITING = 4
 """Exit code of a pass after which micrographs wait for coordinates that are made elsewhere."""
 
 _NOTHING = "Nothing to be done (all is as the last pass left it)."
+_MANY_SHARDS = 4
+"""More new movies than fill so many take long enough to say how long."""
 _LITTLE = 1 << 20
 """Bytes: a disk with less room than this counts as full."""
 
@@ -235,7 +237,7 @@ def _announce(session: Session, taken: Plan, *, cores: int | None, nothing: bool
         goal += f", pick {session.config.picking.diameter:g} Å particles"
     goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
     lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")
-    if cores and (new > session.config.shards.size or (new and not session.is_trained)):
+    if cores and new and (new > _MANY_SHARDS * session.config.shards.size or not session.is_trained):
         from .estimate import estimate  # needs torch, which takes seconds to load, and computes
 
         lines.append(f"time:  {estimate(session, summary, new, cores=cores)}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
 from cryopair.picking.peaks import believable, find_peaks, refined
@@ -18,6 +19,20 @@ def test_peaks_are_the_highest_around() -> None:
     peaks = find_peaks(response, apart=5, margin=3)
     assert sorted(zip(peaks.row, peaks.column, peaks.height, strict=True)) == [(10, 10, 3.0), (30, 30, 1.0)]
     assert len(find_peaks(response, apart=3.5, margin=3)) == 3
+
+
+@given(arrays(np.int8, (14, 17), elements=st.integers(-2, 9)), st.floats(0.5, 8), st.integers(0, 4))
+def test_nothing_near_a_peak_is_higher(response: np.ndarray, apart: float, margin: int) -> None:
+    found = find_peaks(response.astype(np.float64), apart=apart, margin=margin)
+    y, x = np.indices(response.shape)
+    expected = [
+        (row, column)
+        for row, column in zip(*np.nonzero(response > 0), strict=True)
+        if max(margin, 1) <= row < 14 - max(margin, 1)
+        and max(margin, 1) <= column < 17 - max(margin, 1)
+        and response[np.hypot(y - row, x - column) <= max(apart, 1)].max() == response[row, column]
+    ]
+    assert list(zip(found.row, found.column, strict=True)) == expected
 
 
 @given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
