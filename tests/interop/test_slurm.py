@@ -5,11 +5,12 @@ import re
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from made_up import Project
+from made_up import MOVIES, Project
 from one_node_slurm import one_node_cluster
 
 VICTIM = "halves"
@@ -73,6 +74,11 @@ def log(project: Project) -> str:
     return (project.output / "logs/run.log").read_text()
 
 
+def submitted(project: Project) -> Counter[str]:
+    """Return how many jobs of each rule the last pass submitted."""
+    return Counter(re.findall(r"submitted with SLURM jobid \d+ \(log: .*?slurm_logs/rule_(\w+)", log(project)))
+
+
 def test_results_are_those_of_a_local_run(on_slurm: Project, undisturbed: Project) -> None:
     assert on_slurm.results() == undisturbed.results()
 
@@ -83,9 +89,9 @@ def test_a_killed_job_is_tried_again(on_slurm: Project) -> None:
 
 
 def test_small_jobs_run_where_cryopair_runs(on_slurm: Project) -> None:
-    submitted = re.findall(r"submitted with SLURM jobid \d+ \(log: .*?slurm_logs/rule_(\w+)", log(on_slurm))
-    assert set(submitted) == {"halves", "train", "denoise", "measure", "pick", "extract", "report"}
-    assert submitted.count(VICTIM) == 2
+    jobs = submitted(on_slurm)
+    assert set(jobs) == {"halves", "train", "denoise", "measure", "pick", "extract", "report"}
+    assert jobs[VICTIM] == 2
 
 
 def test_a_job_that_is_tried_again_asks_for_twice_the_memory(asked: list[Asked]) -> None:
@@ -105,6 +111,16 @@ def test_jobs_ask_for_the_gpu_and_the_cores_that_they_use(asked: list[Asked]) ->
 
 def test_nothing_is_left_to_do(on_slurm: Project) -> None:
     assert not on_slurm.run("--profile", "slurm")
+
+
+def test_a_watcher_submits_what_a_new_movie_needs(on_slurm: Project) -> None:
+    on_slurm.simulate(MOVIES + 1)
+    result = on_slurm.cryopair("watch", "--once", "--profile", "slurm")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"finished: {MOVIES + 1} micrographs denoised, 0 failed" in result.stdout
+    assert submitted(on_slurm) == Counter(
+        dict.fromkeys(("halves", "denoise", "measure", "pick", "extract", "report"), 1)
+    )
 
 
 def test_profiles_go_by_name_or_folder(prepared: Project) -> None:

@@ -38,11 +38,21 @@ def resample(image: npt.NDArray, shape: tuple[int, int]) -> npt.NDArray[np.float
 
 
 def resampled_shape(shape: tuple[int, int], *, pixel_size: float, target: float) -> tuple[int, int]:
-    """Return the even sizes that bring an image of `pixel_size` closest to `target`; both in Å/px.
+    """Return the sizes that bring an image of `pixel_size` close to `target`, both in Å/px, and transform fast.
 
-    Images that are within 10 % of the target, or coarser, are left as they are: nothing is gained.
+    They are even, and have no prime factor above 11: a transform whose size has a large one takes twice the time. Such
+    sizes are mostly within 1 % of what is wanted, and within 3 %. Images that are within 10 % of the target, or coarser, are
+    left as they are: nothing is gained.
     """
     if pixel_size > target / 1.1:
         return shape
-    height, width = (2 * max(1, round(size * pixel_size / target / 2)) for size in shape)
+    height, width = (_fast_even(size * pixel_size / target) for size in shape)
     return height, width
+
+
+def _fast_even(wanted: float) -> int:
+    """Return the size closest to what is wanted that is twice a fast one."""
+    half = max(1, round(wanted / 2))
+    above = fft.next_fast_len(half)
+    below = next(size for size in range(half, 0, -1) if fft.next_fast_len(size) == size)
+    return 2 * min(below, above, key=lambda size: abs(2 * size - wanted))

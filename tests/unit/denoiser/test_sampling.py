@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.fft import next_fast_len
 
 from cryopair.denoiser.sampling import resample, resampled_shape
 
@@ -35,7 +36,18 @@ def test_noise_keeps_its_power_per_frequency() -> None:
 
 @pytest.mark.parametrize(
     ("pixel_size", "shape"),
-    [(1.0, (50, 60)), (0.83, (42, 50)), (1.9, (100, 120)), (2.0, (100, 120)), (4.0, (100, 120))],
+    [(1.0, (50, 60)), (0.83, (42, 50)), (1.9, (100, 120)), (2.0, (100, 120)), (4.0, (100, 120)), (0.01, (2, 2))],
 )
 def test_target_pixel_size(pixel_size: float, shape: tuple[int, int]) -> None:
     assert resampled_shape((100, 120), pixel_size=pixel_size, target=2.0) == shape
+
+
+@given(st.integers(600, 12000), st.floats(0.3, 2.7))
+def test_sizes_are_even_fast_and_close_to_what_is_wanted(size: int, pixel_size: float) -> None:
+    (chosen, _) = resampled_shape((size, size), pixel_size=pixel_size, target=3.0)
+    if chosen == size:
+        return
+    assert chosen % 2 == 0
+    assert next_fast_len(chosen) == chosen
+    wanted = size * pixel_size / 3
+    assert abs(chosen - wanted) <= 0.035 * wanted
