@@ -1,6 +1,6 @@
 """What a live session costs beyond its stages' own work: more real movies, with real stages, on one core.
 
-    python benchmarks/pace.py [shards a pass ...] [--movies 8] [--shape 768 1024] [--frames 24]       default: 1 2 4
+    python benchmarks/pace.py [shards a pass ...] [--movies 8] [--shape 768 1024] [--frames 24]       default: 1 2
 
 A session that has its model takes in more shards, three times, each time by a pass of its own. The stages' own work is
 what the rules' benchmark files say of the pass's jobs, loading Python and torch included; that of the merge and the
@@ -109,7 +109,7 @@ def loading() -> float:
 def main() -> None:
     """Measure passes of all sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shards", nargs="*", type=int, default=[1, 2, 4])
+    parser.add_argument("shards", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--movies", type=int, default=8)
     parser.add_argument("--shape", nargs=2, type=int, default=(768, 1024))
     parser.add_argument("--frames", type=int, default=24)

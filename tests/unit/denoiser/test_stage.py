@@ -66,8 +66,8 @@ def test_finer_micrographs_are_denoised_at_the_pixel_size_of_the_model(tmp_path:
     network = TopazAffine(kernel=3)  # always in float32
     torch.nn.init.normal_(network.filter.weight)
     model = save_model(tmp_path, network, {"pixel_size": 1.5})
-    y = np.mgrid[:120, :152][0] / 2
-    coarse = 5 + np.cos(np.pi * 4 * (np.mgrid[:60, :76][0] + 0.5) / 60)
+    y = np.mgrid[:120, :160][0] / 2
+    coarse = 5 + np.cos(np.pi * 4 * (np.mgrid[:60, :80][0] + 0.5) / 60)
     fine = 5 + np.cos(np.pi * 4 * (y + 0.25) / 60)
     expected = resample(denoise(coarse, model.network), fine.shape)
     np.testing.assert_allclose(denoise_micrograph(fine, model, pixel_size=0.75), expected, atol=1e-4)
