@@ -55,10 +55,9 @@ def asked(on_slurm: Project) -> list[Asked]:
     for line in shown.stdout.splitlines():
         fields = dict(field.partition("=")[::2] for field in line.split())
         if fields.get("WorkDir") == str(on_slurm.folder):
-            resources = dict(part.split("=") for part in fields["ReqTRES"].split(","))
-            gpus = int(resources.get("gres/gpu", 0))
             rule = re.sub("^rule_|_wildcards_.*$", "", fields["Comment"])
-            jobs.append(Asked(rule, resources["mem"], int(resources["cpu"]), gpus))
+            gpus = int(fields.get("TresPerJob", "gres:gpu:0").removeprefix("gres:gpu:"))
+            jobs.append(Asked(rule, fields["MinMemoryNode"], int(fields["CPUs/Task"]), gpus))
     return jobs
 
 
@@ -115,7 +114,7 @@ def test_nothing_is_left_to_do(on_slurm: Project) -> None:
 
 def test_a_watcher_submits_what_a_new_movie_needs(on_slurm: Project) -> None:
     on_slurm.simulate(MOVIES + 1)
-    result = on_slurm.cryopair("watch", "--once", "--profile", "slurm")
+    result = on_slurm.cryopair("watch", "--until-idle", "0.05", "--interval", "1", "--profile", "slurm")
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"finished: {MOVIES + 1} micrographs denoised, 0 failed" in result.stdout
     assert submitted(on_slurm) == Counter(
