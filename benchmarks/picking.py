@@ -10,7 +10,7 @@ particles each finds on simulated micrographs that hold nothing but ice. Nothing
 diameter and has its defaults, RELION a range of 10 % either way. Only Topaz is also shown with the limit that suits it
 best on each set, which its users find by trying.
 
-MODEL is the folder of a denoiser that was trained on the apoferritin frames (`real_pairs.py` says how); with it, our
+MODEL is the folder of a denoiser that was trained on the apoferritin frames (`real_pairs.py --model`); with it, our
 pickers also work on denoised micrographs.
 
 Times are taken apart from scores, on one core and in turn: RELION's LoG, then ours, on the same micrographs, several
@@ -180,27 +180,39 @@ def relion(micrographs: Sequence[Micrograph]) -> list[Places]:
     return found
 
 
-def by_topaz(detector: str, limit: float | None = None) -> Work:
-    """Pick by a pretrained detector, from our default limit on or another one."""
+def by_topaz(detector: str) -> Work:
+    """Pick by a pretrained detector."""
 
     def work(micrographs: Sequence[Micrograph]) -> list[Places]:
-        listed = _listed(micrographs, [str(one.path) for one in micrographs])
-        pick = TopazPicker(Images.RAW, micrographs[0].diameter, detector, limit).start(listed)
-        return [np.stack([found.x, found.y], axis=1) for found in map(pick, listed.table.rows())]
+        return [_xy(picks) for picks in topaz_picks(detector, micrographs)]
 
     return work
 
 
 def by_topaz_at_best(detector: str, micrographs: Sequence[Micrograph]) -> Work:
     """Pick by a pretrained detector with the whole limit that gives the best F1 on these very micrographs."""
+    picks = topaz_picks(detector, micrographs, TOPAZ_LIMITS[0])
 
-    def found(limit: float) -> float:
-        total = PickScore(0, 0, 0)
-        for one, picks in zip(micrographs, by_topaz(detector, limit)(micrographs), strict=True):
-            total = add_scores(total, score_picks(picks, one.particles, read_mrc(one.path).shape, one.width))
-        return f1(*total)
+    def above(limit: float) -> list[Places]:
+        return [_xy(found)[found.score >= limit] for found in picks]
 
-    return by_topaz(detector, max(TOPAZ_LIMITS, key=found))
+    best = max(TOPAZ_LIMITS, key=lambda limit: f1(*total_score(micrographs, above(limit))))
+    return lambda _: above(best)
+
+
+def topaz_picks(detector: str, micrographs: Sequence[Micrograph], limit: float | None = None) -> list[Picks]:
+    """Return what a detector finds from a limit on; from our default one if none is given."""
+    listed = _listed(micrographs, [str(one.path) for one in micrographs])
+    pick = TopazPicker(Images.RAW, micrographs[0].diameter, detector, limit).start(listed)
+    return [Picks(found.x, found.y, found.score) for found in map(pick, listed.table.rows())]
+
+
+def total_score(micrographs: Sequence[Micrograph], found: Sequence[Places]) -> PickScore:
+    """Compare picks with the particles of all micrographs."""
+    total = PickScore(0, 0, 0)
+    for one, picks in zip(micrographs, found, strict=True):
+        total = add_scores(total, score_picks(picks, one.particles, read_mrc(one.path).shape, one.width))
+    return total
 
 
 def report(
@@ -213,9 +225,7 @@ def report(
         if not micrographs:
             cells.append(f"{'-':^22}")
             continue
-        total = PickScore(0, 0, 0)
-        for one, picks in zip(micrographs, work(micrographs)(micrographs), strict=True):
-            total = add_scores(total, score_picks(picks, one.particles, read_mrc(one.path).shape, one.width))
+        total = total_score(micrographs, work(micrographs)(micrographs))
         if not sum(len(one.particles) for one in micrographs):
             cells.append(f"{total.false_positive / len(micrographs):^22.1f}")
             continue

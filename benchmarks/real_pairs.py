@@ -121,8 +121,9 @@ def draw(panels: dict[str, Micrograph]) -> None:
 def main(options: argparse.Namespace, folder: Path) -> list[str]:
     training, testing = unpack(options.data, folder)
     frames, rests = ([read_mrc(folder / f"{name}_{part}.mrc") for name in testing] for part in ("frame", "rest"))
-    ours = Program("ours", "images", str(folder / "model"))
-    seconds = train(folder, training, folder / "model", options=options)
+    model = (options.model or folder / "model").resolve()
+    ours = Program("ours", "images", str(model))
+    seconds = train(folder, training, model, options=options)
     results = {"raw": frames}
     blurred = [[gaussian_filter(frame, sigma) for sigma in SIGMAS] for frame in frames]
     pairs = zip(blurred, rests, strict=True)
@@ -155,6 +156,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--steps", type=int, default=TrainingSettings().steps, help="of training (default: %(default)s)"
     )
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="where to keep our network (default: nowhere)")
     parser.add_argument("--pixel-size", type=float, metavar="Å", help="that our network works at (default: 3)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the images (default: %(default)s)")
     chosen = parser.parse_args()
