@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from posixpath import normpath, splitext
 
 from tqdm import tqdm
 
@@ -250,6 +251,11 @@ def mirrored(name: str) -> PurePosixPath:
             "Link data from elsewhere into the project folder."
         )
     return below.with_suffix("")
+
+
+def place_below_job(name: str) -> str:
+    """Return the path that `mirrored` gives as text and unchecked, to tell many thousands of micrographs apart by."""
+    return splitext(normpath(_JOB_FOLDER.sub("", name)))[0]
 
 
 def _plain(text: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..errors import BadFileError, CryopairError, UsageError
-from ..micrographs import Micrographs, mirrored
+from ..micrographs import Micrographs, mirrored, place_below_job
 from .cryosparc import read_exposures
 from .files import read_files
 from .folders import list_in, pattern_in
@@ -94,19 +94,10 @@ def _check(source: str, micrographs: Micrographs) -> None:
     names = micrographs.table["rlnMicrographName"]
     if not names and not len(micrographs.failed):
         raise BadFileError(source, "lists no micrographs", fix="Has the job finished its first movies?")
-    below: dict[PurePosixPath | str, str] = {}
-    for name in names:
-        key = _place(name)
-        if key in below:
+    seen: set[str] = set()
+    for place in map(place_below_job, names):
+        if place in seen:
             raise BadFileError(
-                source, f"names the micrograph {key} twice", expected="different names below the job folder"
+                source, f"names the micrograph {place} twice", expected="different names below the job folder"
             )
-        below[key] = name
-
-
-def _place(name: str) -> PurePosixPath | str:
-    """Return where results of a micrograph will lie; a name that has no such place fails later, by itself."""
-    try:
-        return mirrored(name)
-    except CryopairError:
-        return name
+        seen.add(place)
