@@ -26,7 +26,7 @@ from programs import Usage, devices, launch, machine
 
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.motion.model import Motion, write_motion
+from cryopair.motion import Motion, write_motion
 from cryopair.simulate.project import simulate_project
 
 MOVIES, FRAMES, SHAPE = 4, 24, (1024, 1440)
@@ -48,7 +48,7 @@ from pathlib import Path
 from cryopair.formats.movies import open_movie
 from cryopair.formats.mrc import write_mrc
 from cryopair.halves.sums import sum_halves
-from cryopair.motion.model import read_motion
+from cryopair.motion import read_motion
 
 def decode(motion):
     with open_movie(motion.movie) as movie:

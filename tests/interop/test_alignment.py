@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cryopair.alignment.acquisition import Acquisition
+from cryopair.alignment.stage import align_micrographs
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.motion.acquisition import Acquisition
-from cryopair.motion.model import Motion, read_motion
-from cryopair.motion.stage import align_micrographs
+from cryopair.motion import Motion, read_motion
 from cryopair.simulate.project import GAIN, simulate_project
 from cryopair.sources import read_source
 

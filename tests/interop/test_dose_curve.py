@@ -17,7 +17,7 @@ from cryopair.formats.coordinates import read_coordinate_table
 from cryopair.formats.mrc import read_mrc
 from cryopair.halves.sums import sum_halves
 from cryopair.micrographs import read_micrographs
-from cryopair.motion.model import read_motion
+from cryopair.motion import read_motion
 from cryopair.picking.agreement import f1, match_picks
 from cryopair.picking.blob import pick_blobs
 from cryopair.quality.against_truth import snr_db_against_truth

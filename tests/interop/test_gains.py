@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from cryopair.camera.defects import read_defects
+from cryopair.camera.gain import orient_gain, read_gain
 from cryopair.formats.mrc import read_mrc, write_mrc
-from cryopair.halves.defects import read_defects
-from cryopair.halves.gain import orient_gain, read_gain
 from cryopair.halves.sums import sum_halves
-from cryopair.motion.model import read_motion
+from cryopair.motion import read_motion
 
 FRAMES, HEIGHT, WIDTH = 4, 96, 144
 PATTERNS = {"TIFF": "Movies/*.tiff", "MRC": "Mrc/*.mrcs"}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
+from cryopair.camera.bad_pixels import find_bad_pixels
+from cryopair.camera.gain import read_gain
 from cryopair.formats.mrc import read_mrc
-from cryopair.halves.bad_pixels import find_bad_pixels
 from cryopair.halves.checks import correlation
-from cryopair.halves.gain import read_gain
 from cryopair.halves.sums import sum_halves
-from cryopair.motion.model import Motion, read_motion
+from cryopair.motion import Motion, read_motion
 
 MOVIE = "mic"
 EDGE = 16

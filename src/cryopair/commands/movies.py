@@ -48,12 +48,12 @@ def _add_acquisition(sub: argparse.ArgumentParser) -> None:
 
 def align(options: argparse.Namespace) -> int:
     """Align raw movies."""
+    from ..alignment.acquisition import Acquisition
+    from ..alignment.stage import align_micrographs
     from ..device import choose_device
     from ..errors import UsageError
     from ..formats.movies import EerRendering
     from ..micrographs import write_micrographs
-    from ..motion.acquisition import Acquisition
-    from ..motion.stage import align_micrographs
     from ..sources import read_source
 
     if bool(options.eer_grouping) != bool(options.eer_upsampling):

@@ -12,8 +12,7 @@ from tqdm import tqdm
 from ..errors import BadFileError
 from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
-from ..motion.model import read_motion
-from ..motion.stage import accumulated_motion
+from ..motion import read_motion
 from .checks import check_fit, check_unchanged
 from .exposure import exposure_columns
 from .given import check_given_halves
@@ -76,11 +75,10 @@ def halve_micrographs(
         even, odd = (stem.with_name(f"{stem.name}_{half}.mrc") for half in ("EVN", "ODD"))
         write_mrc(even, sums.even, pixel_size=motion.micrograph_pixel_size)
         write_mrc(odd, sums.odd, pixel_size=motion.micrograph_pixel_size)
-        total, early = (length * motion.pixel_size for length in accumulated_motion(motion))
         return {
             **dict(zip(COLUMNS, (str(even), str(odd), between, with_raw), strict=True)),
             **exposure_columns(raw, pixel_size=motion.micrograph_pixel_size),
-            **dict(zip(MOTION, (early, total - early), strict=True)),
+            **dict(zip(MOTION, motion.path_lengths, strict=True)),
         }
 
     return process(micrographs, "halves", halve, columns=(*COLUMNS, *EXPOSURE, *MOTION))

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..camera.bad_lines import BadLines, find_bad_lines
+from ..camera.bad_pixels import BadPixels, find_bad_pixels
+from ..camera.gain import gain_of
 from ..errors import BadFileError, UsageError
 from ..formats.movies import MovieFile, open_movie
-from ..motion.model import Motion
-from .bad_lines import BadLines, find_bad_lines
-from .bad_pixels import BadPixels, find_bad_pixels
-from .fourier import DoseWeights, crop, inverse, shift, transform
-from .gain import gain_of
+from ..fourier import DoseWeights, crop, inverse, shift, transform
+from ..motion import Motion
 from .local_motion import add_interpolated
 
 _NO_BINNING = 0.01

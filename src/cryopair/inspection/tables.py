@@ -11,7 +11,7 @@ from ..formats.coordinates import NO_SCORE, read_places
 from ..formats.coordinates.cryosparc import has_locations, read_locations
 from ..formats.cryosparc import read_table
 from ..formats.star import Table, read_star
-from ..motion.model import Motion, read_motion
+from ..motion import Motion, read_motion
 from ..sources.cryosparc import groups, is_of_micrographs, read_exposures
 
 _NAMES = "rlnMicrographName", "rlnMicrographMovieName", "rlnImageName"

@@ -18,7 +18,7 @@ from ..denoiser.model import Ensemble, Model
 from ..errors import UsageError
 from ..halves.sums import sum_halves
 from ..micrographs import Micrographs, Row
-from ..motion.model import Motion, read_motion
+from ..motion import Motion, read_motion
 from ..picking.agreement import f1, match_picks
 from ..picking.blob import pick_blobs
 from .snr import summarise

@@ -8,10 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..micrographs import Row
-from ..motion.model import Motion, read_motion
-
-EARLY_DOSE = 4.0
-"""In e/Å²: where RELION's MotionCorr jobs divide early from late motion (``--dose_motionstats_cutoff``)."""
+from ..motion import Motion, read_motion
 
 
 def accumulated_motion(row: Row, optics: Row) -> tuple[float, float]:
@@ -34,7 +31,7 @@ def accumulated_motion(row: Row, optics: Row) -> tuple[float, float]:
         pixel_size = float(optics.get("rlnMicrographOriginalPixelSize", "nan"))
         return float(row["rlnAccumMotionEarly"]) * pixel_size, float(row["rlnAccumMotionLate"]) * pixel_size
     star = readable_motion(row)
-    return (np.nan, np.nan) if star is None else path_lengths(read_motion(star))
+    return (np.nan, np.nan) if star is None else read_motion(star).path_lengths
 
 
 def _length(text: str) -> float:
@@ -49,18 +46,6 @@ def readable_motion(row: Row) -> str | None:
     """Return the motion STAR of a micrograph if it is there."""
     star = row.get("rlnMicrographMetadata")
     return star if star and Path(star).is_file() else None
-
-
-def path_lengths(motion: Motion) -> tuple[float, float]:
-    """Return the early and late path length of the global drift in Å.
-
-    As RELION's ``rlnAccumMotion*``: a step belongs to its second frame, which is early when its 1-based
-    number is at most (`EARLY_DOSE` - pre-exposure) / dose per frame; local motion is left out.
-    """
-    used = np.flatnonzero(np.isfinite(motion.global_shifts[:, 0]))
-    steps = np.linalg.norm(np.diff(motion.global_shifts[used], axis=0), axis=1) * motion.pixel_size
-    early = (used[1:] + 1) * motion.dose_per_frame <= EARLY_DOSE - motion.pre_exposure
-    return float(steps[early].sum()), float(steps[~early].sum())
 
 
 def track(motion: Motion) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..formats.atomic import write_text
-from ..motion.model import read_motion
+from ..motion import read_motion
 from . import figures
 from .beside import FIGURES, FOLDER, TABLES, write_figures, write_tables
 from .captions import CAPTIONS

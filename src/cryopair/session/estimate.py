@@ -13,9 +13,9 @@ from ..denoiser.networks.unet import UNet
 from ..denoiser.sampling import resampled_shape
 from ..denoiser.training.train import TrainingSettings
 from ..device import choose_device, fast_precision
-from ..halves.fourier import inverse, shift, transform
+from ..fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated
-from ..motion.model import Motion
+from ..motion import Motion
 from ..sources import Kind, Summary
 from .workflow import Session
 

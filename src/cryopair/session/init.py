@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ..alignment.acquisition import IN_OPTICS
 from ..config import Config, parse_config
 from ..config.rendering import render_schema, render_yaml
 from ..config.sections import Acquisition
@@ -16,7 +17,6 @@ from ..errors import UsageError
 from ..formats.atomic import write_text
 from ..formats.movies import EER_SUFFIXES
 from ..micrographs import Micrographs
-from ..motion.acquisition import IN_OPTICS
 from ..sources import Kind, Summary, summarise
 from .workflow import Session
 

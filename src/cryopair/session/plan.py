@@ -18,7 +18,7 @@ from ..formats.atomic import sealed_path
 from ..formats.fingerprint import MISSING, fingerprint, modified
 from ..formats.star import Table, read_star, write_star
 from ..micrographs import Micrographs, Row, join_optics, read_list, write_micrographs
-from ..motion.model import read_motion
+from ..motion import read_motion
 from ..sources import files_of, list_file, read_source
 from .arrivals import Arrivals, Patience
 from .withdrawn import note_withdrawn

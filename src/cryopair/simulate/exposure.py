@@ -110,7 +110,7 @@ class Exposure:
     drift : numpy.ndarray
         Shape ``(frames, 2)``: how far the whole specimen has moved since the first frame, x and y in pixels.
     local_coefficients : numpy.ndarray
-        Shape ``(2, 6, 3)``: local motion in RELION's form and sign, see `motion.model.Motion`.
+        Shape ``(2, 6, 3)``: local motion in RELION's form and sign, see `motion.Motion`.
     illumination : numpy.ndarray
         Shape ``(3,)``: slopes along x and y across the image, and the fall from its centre to its sides.
     carbon : CarbonEdge or None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
-from ..motion.model import Motion
+from ..motion import Motion
 from .optics import damage_rate
 from .scene import canvas_shape, origin
 

@@ -31,7 +31,7 @@ from ..formats.atomic import atomic_path
 from ..formats.mrc import write_mrc
 from ..formats.star import Table, read_star, write_star
 from ..halves.sums import sum_halves
-from ..motion.model import Motion, write_motion
+from ..motion import Motion, write_motion
 from .exposure import Exposure, Settings, draw_exposure
 from .kinds import KINDS
 from .lists import contamination_table, particle_table, write_lists

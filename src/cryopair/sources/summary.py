@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import CryopairError
 from ..formats.movies import EER_SUFFIXES, EerRendering, open_movie
 from ..micrographs import Micrographs
-from ..motion.model import Motion, read_motion
+from ..motion import Motion, read_motion
 from .kinds import Kind, files_of, kind_of
 
 _SAMPLE = 20

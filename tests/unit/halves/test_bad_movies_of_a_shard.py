@@ -11,7 +11,7 @@ from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table
 from cryopair.halves.stage import halve_micrographs
 from cryopair.micrographs import Micrographs
-from cryopair.motion.model import Motion, write_motion
+from cryopair.motion import Motion, write_motion
 
 FRAMES, HEIGHT, WIDTH = 4, 64, 96
 NAMES = ("good_1", "bad", "good_2")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from cryopair.camera.bad_lines import BadLines
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
-from cryopair.halves.bad_lines import BadLines
 from cryopair.halves.sums import sum_halves
-from cryopair.motion.model import Motion
+from cryopair.motion import Motion
 
 RNG = np.random.default_rng(0)
 FRAMES, HEIGHT, WIDTH = 7, 24, 32

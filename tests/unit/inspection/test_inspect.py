@@ -15,7 +15,7 @@ from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import DENOISED_LABEL, write_mrc
 from cryopair.formats.star import Table, write_star
 from cryopair.inspection import inspect
-from cryopair.motion.model import Motion, write_motion
+from cryopair.motion import Motion, write_motion
 
 
 def facts(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from cryopair.errors import UsageError
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs
-from cryopair.motion.model import Motion
+from cryopair.motion import Motion
 from cryopair.quality.dose_curve import DosePoint, dose_curve, first_frames, format_dose_curve, medians
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cryopair.formats.mrc import DENOISED_LABEL, write_mrc
 from cryopair.formats.star import Table, write_star
-from cryopair.motion.model import Motion, write_motion
+from cryopair.motion import Motion, write_motion
 from cryopair.report.page import write_report
 
 OUT, MODEL = Path("cryopair"), Path("cryopair/models/v1-0123abcd")

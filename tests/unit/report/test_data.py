@@ -8,10 +8,10 @@ import pytest
 
 from cryopair.errors import BadFileError
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.motion.model import Motion
+from cryopair.motion import Motion
 from cryopair.report.curves import read_rings
 from cryopair.report.data import read_results
-from cryopair.report.motion import accumulated_motion, path_lengths, track
+from cryopair.report.motion import accumulated_motion, track
 
 MODEL = Path("cryopair/models/v1-0123abcd")
 
@@ -87,7 +87,7 @@ def test_early_motion_counts_pre_exposure_and_skips_unused_frames() -> None:
     shifts = np.array([[np.nan, np.nan], [0, 0], [3, 4], [3, 5], [np.nan, np.nan]])
     values = {"frames": 5, "height": 8, "width": 8, "pixel_size": 0.5, "dose_per_frame": 1.0, "voltage": 300}
     motion = Motion(movie="m", global_shifts=shifts, pre_exposure=1.0, first_frame=2, **values)
-    assert path_lengths(motion) == (2.5, 0.5)  # frame 3 ends at 3 of the 4 - 1 e/Å² left, frame 4 after them
+    assert motion.path_lengths == (2.5, 0.5)  # frame 3 ends at 3 of the 4 - 1 e/Å² left, frame 4 after them
     np.testing.assert_allclose(track(motion), [[0, 0], [-1.5, -2], [-1.5, -2.5]])
 
 

@@ -13,7 +13,7 @@ from cryopair.formats.fingerprint import MISSING
 from cryopair.formats.mrc import write_mrc
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import read_micrographs
-from cryopair.motion.model import Motion, write_motion
+from cryopair.motion import Motion, write_motion
 from cryopair.session.plan import (
     journal_file,
     new_movies,

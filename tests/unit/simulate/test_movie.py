@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryopair.halves.fourier import inverse, shift, transform
+from cryopair.fourier import inverse, shift, transform
 from cryopair.halves.local_motion import add_interpolated
 from cryopair.simulate.exposure import Settings, draw_exposure
 from cryopair.simulate.movie import Detector, expected_frames, make_detector

@@ -8,7 +8,7 @@ from cryopair.formats.movies import open_movie
 from cryopair.formats.mrc import read_mrc, read_mrc_info
 from cryopair.formats.star import read_star
 from cryopair.micrographs import read_micrographs
-from cryopair.motion.model import read_motion
+from cryopair.motion import read_motion
 from cryopair.quality.against_truth import snr_db_against_truth
 from cryopair.simulate.exposure import Settings, draw_exposure
 from cryopair.simulate.project import simulate_project

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cryopair.camera.bad_lines import BadLines
+from cryopair.camera.bad_pixels import BadPixels, find_bad_pixels
 from cryopair.errors import BadFileError
 from cryopair.formats.movies import EerRendering
-from cryopair.halves.bad_lines import BadLines
-from cryopair.halves.bad_pixels import BadPixels, find_bad_pixels
-from cryopair.motion.model import Motion
+from cryopair.motion import Motion
 
 RNG = np.random.default_rng(0)
 

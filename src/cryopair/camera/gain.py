@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import BadFileError, UsageError
 from ..formats.fingerprint import fingerprint
-from ..motion.model import Motion
+from ..motion import Motion
 from .references import is_falcon_gain, read_reference
 
 

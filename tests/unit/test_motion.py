@@ -9,7 +9,7 @@ import pytest
 from cryopair.errors import BadFileError
 from cryopair.formats.movies import EerRendering
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.motion.model import Motion, read_motion, write_motion
+from cryopair.motion import Motion, read_motion, write_motion
 
 RNG = np.random.default_rng(0)
 DATA = Path(__file__).parents[2] / "data" / "motion"
@@ -267,3 +267,14 @@ def assert_fields(path: Path, motion: Motion) -> None:
         assert motion.local_coefficients[1, 5, 2] == stored[35]
     hot_pixels = [[float(x), float(y)] for x, y in tables.get("data_hot_pixels", [])]
     assert motion.hot_pixels.tolist() == hot_pixels
+
+
+def test_motion_is_counted_as_relion_counts_it() -> None:
+    shifts = np.full((6, 2), np.nan)
+    shifts[1:] = np.cumsum([[0, 0], [3, 4], [0, 1], [2, 0], [0, 0.5]], axis=0)
+    motion = Motion(
+        movie="a", frames=6, height=2, width=2, pixel_size=2, dose_per_frame=1, pre_exposure=0.5, voltage=300,
+        first_frame=2, global_shifts=shifts,
+    )  # fmt: skip
+    assert motion.path_lengths == (10.0, 7.0)  # the step to frame 3 is early: 3 <= (4 - 0.5) / 1
+    assert replace(motion, dose_per_frame=0).path_lengths == (0.0, 17.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryopair.halves.fourier import DoseWeights, crop, inverse, shift, transform
+from cryopair.fourier import DoseWeights, crop, inverse, shift, transform
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)

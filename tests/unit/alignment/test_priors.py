@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cryopair.motion.priors import local_precision, path_precision
+from cryopair.alignment.priors import local_precision, path_precision
 
 FRAMES = 20
 DOSES = 1.2 * np.arange(FRAMES)

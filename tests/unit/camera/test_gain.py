@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from cryopair.camera.gain import orient_gain, read_gain
 from cryopair.errors import BadFileError, UsageError
 from cryopair.formats.mrc import write_mrc
-from cryopair.halves.gain import orient_gain, read_gain
 
 SHAPE = (4, 6)
 GAIN = np.random.default_rng(0).uniform(0.8, 1.2, SHAPE).astype(np.float32)

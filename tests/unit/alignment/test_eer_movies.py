@@ -12,7 +12,7 @@ from cryopair.formats.movies import EerRendering
 from cryopair.formats.mrc import read_mrc
 from cryopair.formats.star import Table, read_star, write_star
 from cryopair.micrographs import read_micrographs
-from cryopair.motion.model import read_motion
+from cryopair.motion import read_motion
 
 from ..formats.eer_writer import FALCON_4I, Electrons, encode, write_eer
 

@@ -7,17 +7,17 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter, shift
 
+from cryopair.alignment.acquisition import Acquisition
+from cryopair.alignment.stage import align_micrographs, align_movie
+from cryopair.camera.gain import read_gain
 from cryopair.cli import main
 from cryopair.errors import UsageError
 from cryopair.formats.fingerprint import fingerprint
 from cryopair.formats.mrc import read_mrc, write_mrc
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.halves.gain import read_gain
 from cryopair.halves.sums import sum_halves
 from cryopair.micrographs import Micrographs, read_micrographs
-from cryopair.motion.acquisition import Acquisition
-from cryopair.motion.model import Motion, read_motion
-from cryopair.motion.stage import accumulated_motion, align_micrographs, align_movie
+from cryopair.motion import read_motion
 from cryopair.sources import read_source
 
 FRAMES, SHAPE = 8, (160, 192)
@@ -70,10 +70,10 @@ def test_a_job_like_relions(project: Path) -> None:
         again = sum_halves(motion, dose_weighting=True)
         micrograph = read_mrc(row["rlnMicrographName"])
         assert np.abs(again.full - micrograph).max() < 1e-3 * micrograph.std()
-        total, early = accumulated_motion(motion)
-        assert float(row["rlnAccumMotionTotal"]) == pytest.approx(total, abs=1e-4)
-        assert float(row["rlnAccumMotionEarly"]) + float(row["rlnAccumMotionLate"]) == pytest.approx(total, abs=1e-4)
-        assert early < total
+        early, late = motion.path_lengths
+        written = [float(row[f"rlnAccumMotion{part}"]) * motion.pixel_size for part in ("Early", "Late", "Total")]
+        assert written == pytest.approx([early, late, early + late], abs=1e-4)
+        assert late > 0
     assert read_gain("Align/job003/gain.mrc", SHAPE)[20, 30] == 0
 
 
@@ -177,16 +177,6 @@ def test_micrographs_are_not_aligned(project: Path) -> None:
     optics = Table({"rlnOpticsGroup": [1]})
     with pytest.raises(UsageError, match="names no movies"):
         align_micrographs(Micrographs(optics, Table({"rlnMicrographName": ["a.mrc"]})), SETTINGS, out=Path("out"))
-
-
-def test_motion_is_counted_as_relion_counts_it() -> None:
-    shifts = np.full((6, 2), np.nan)
-    shifts[1:] = np.cumsum([[0, 0], [3, 4], [0, 1], [2, 0], [0, 0.5]], axis=0)
-    motion = Motion(
-        movie="a", frames=6, height=2, width=2, pixel_size=1, dose_per_frame=1, pre_exposure=0.5, voltage=300,
-        first_frame=2, global_shifts=shifts,
-    )  # fmt: skip
-    assert accumulated_motion(motion) == (8.5, 5.0)  # the step to frame 3 is early: 3 <= (4 - 0.5) / 1
 
 
 def test_read_star_of_the_stage_has_relions_columns(project: Path) -> None:

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from cryopair.motion.estimate import Paths, estimate_global, estimate_local
-from cryopair.motion.frames import CoarseFrames
-from cryopair.motion.likelihood import Spectra, measure_weights, slopes
+from cryopair.alignment.estimate import Paths, estimate_global, estimate_local
+from cryopair.alignment.frames import CoarseFrames
+from cryopair.alignment.likelihood import Spectra, measure_weights, slopes
 
 MARGIN = 48
 FRAMES, SHAPE, PIXEL_SIZE = 16, (256, 320), 3.0

@@ -15,10 +15,10 @@ from ..formats.mrc import write_mrc
 from ..halves.checks import check_unchanged
 from ..halves.sums import sum_halves
 from ..micrographs import Micrographs, Row, mirrored, process
+from ..motion import Motion, write_motion
 from .acquisition import Acquisition
 from .estimate import Paths, estimate_global, estimate_local
 from .frames import read_frames
-from .model import Motion, write_motion
 
 COLUMNS = (
     "rlnMicrographName",
@@ -27,7 +27,6 @@ COLUMNS = (
     "rlnAccumMotionEarly",
     "rlnAccumMotionLate",
 )
-_EARLY_DOSE = 4.0  # e/Å²: RELION's --dose_motionstats_cutoff
 
 Extent = Literal["none", "global", "patch"]
 
@@ -133,28 +132,14 @@ def align_micrographs(
         star, micrograph = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ("star", "mrc"))
         write_mrc(micrograph, sums.full, pixel_size=motion.micrograph_pixel_size)
         write_motion(star, motion)
-        total, early = accumulated_motion(motion)
-        results = dict(zip(COLUMNS, (str(micrograph), str(star), total, early, total - early), strict=True))
+        early, late = (length / motion.pixel_size for length in motion.path_lengths)  # RELION's are in raw pixels
+        results = dict(zip(COLUMNS, (str(micrograph), str(star), early + late, early, late), strict=True))
         if "cryopairFingerprint" in row:
             results["cryopairFingerprint"] = fingerprint(movie, star)
         return results
 
     planned = ("cryopairFingerprint",) if "cryopairFingerprint" in movies.table else ()
     return process(movies, "align", align, columns=COLUMNS + planned)
-
-
-def accumulated_motion(motion: Motion) -> tuple[float, float]:
-    """Return the length of the path of the whole frames in raw pixels: in all, and over the first 4 e/Å².
-
-    As RELION counts it: a step is early if the later of its frames, counted from 1 in the movie, is not beyond
-    ``(4 - pre-exposure) / dose per frame``.
-    """
-    used = motion.used_frames
-    steps = np.linalg.norm(np.diff(motion.global_shifts[used], axis=0), axis=1)
-    if motion.dose_per_frame <= 0:
-        return float(steps.sum()), 0.0
-    early = np.array(used[1:]) + 1 <= (_EARLY_DOSE - motion.pre_exposure) / motion.dose_per_frame
-    return float(steps.sum()), float(steps[early].sum())
 
 
 def _with_paths(motion: Motion, paths: Paths) -> Motion:

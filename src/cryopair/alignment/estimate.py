@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..halves.fourier import inverse, shift, transform
+from ..fourier import inverse, shift, transform
 from .frames import CoarseFrames
 from .likelihood import Spectra, Weights, measure_weights, slopes
 from .priors import SPACE_TERMS, TIME_TERMS, local_precision, path_precision

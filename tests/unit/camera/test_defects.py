@@ -9,8 +9,8 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cryopair.camera.defects import read_defects
 from cryopair.errors import BadFileError
-from cryopair.halves.defects import read_defects
 
 SHAPE = (20, 30)
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from ..errors import BadFileError
-from ..motion.model import Motion
+from ..motion import Motion
 from .bad_lines import BadLines
 from .defects import read_defects
 

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..camera.bad_lines import find_bad_lines
+from ..camera.bad_pixels import BadPixels, find_bad_pixels
+from ..camera.gain import read_gain
 from ..errors import BadFileError
 from ..formats.movies import MovieFile, open_movie
-from ..halves.bad_lines import find_bad_lines
-from ..halves.bad_pixels import BadPixels, find_bad_pixels
-from ..halves.fourier import crop, inverse, transform
-from ..halves.gain import read_gain
-from .model import Motion
+from ..fourier import crop, inverse, transform
+from ..motion import Motion
 
 COARSE = 3.0
 """Å/px; detail down to 6 Å takes part."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from cryopair.camera.bad_lines import BadLines, find_bad_lines
 from cryopair.formats.mrc import read_mrc
-from cryopair.halves.bad_lines import BadLines, find_bad_lines
 from cryopair.simulate.project import simulate_project
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..camera.gain import orient_gain
+from ..camera.references import is_falcon_gain, read_reference
 from ..errors import BadFileError, UsageError
 from ..formats.movies import EER_SUFFIXES, EerRendering, open_movie
 from ..formats.mrc import write_mrc
 from ..formats.star import Table
-from ..halves.gain import orient_gain
-from ..halves.references import is_falcon_gain, read_reference
 from ..micrographs import Row
+from ..motion import Motion
 from .estimate import MIN_FRAMES
-from .model import Motion
 
 IN_OPTICS = {
     "pixel_size": "rlnMicrographOriginalPixelSize",
@@ -45,7 +45,7 @@ class Acquisition:
     gain : str or None
         The gain reference, as the camera's computer wrote it.
     gain_rotation, gain_flip : int
-        What brings it onto the frames, see `halves.gain.orient_gain`.
+        What brings it onto the frames, see `camera.gain.orient_gain`.
     defects : str or None
         Defect list or map.
     eer : EerRendering or None

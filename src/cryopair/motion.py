@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadFileError
-from ..formats.movies import EerRendering
-from ..formats.star import Table, read_star, require, write_star
+from .errors import BadFileError
+from .formats.movies import EerRendering
+from .formats.star import Table, read_star, require, write_star
 
 UNOBSERVED = -9999.0
 """RELION's mark for the shift of a frame that was not used."""
@@ -37,6 +37,9 @@ _GENERAL = (
     "rlnMicrographStartFrame",
     "rlnMotionModelVersion",
 )
+
+EARLY_DOSE = 4.0
+"""In e/Å²: where RELION's MotionCorr jobs divide early from late motion (``--dose_motionstats_cutoff``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,19 @@ class Motion:
         """0-based indices of the frames that were used."""
         used = np.flatnonzero(np.isfinite(self.global_shifts[:, 0]))
         return range(int(used[0]), int(used[-1]) + 1)
+
+    @property
+    def path_lengths(self) -> tuple[float, float]:
+        """Early and late length of the path of the whole frames, in Å; all of it is late if the dose is not known.
+
+        As RELION's ``rlnAccumMotion*``: a step is early if the later of its frames, counted from 1 in the movie, is not
+        beyond ``(EARLY_DOSE - pre-exposure) / dose per frame``.
+        """
+        used = np.array(self.used_frames)
+        steps = np.linalg.norm(np.diff(self.global_shifts[used], axis=0), axis=1) * self.pixel_size
+        early = (used[1:] + 1) * self.dose_per_frame <= EARLY_DOSE - self.pre_exposure
+        early &= self.dose_per_frame > 0
+        return float(steps[early].sum()), float(steps[~early].sum())
 
     @property
     def micrograph_shape(self) -> tuple[int, int]:
