@@ -12,7 +12,9 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
@@ -23,7 +25,7 @@ from ..formats.atomic import write_text
 from ..formats.star import read_star
 from ..formats.star_rows import count_rows
 from ..report.live import LIVE, end_live
-from ..sources import Kind, summarise
+from ..sources import Kind, Summary, summarise
 from .finished import Finished
 from .leftovers import stop_leftovers
 from .plan import Plan
@@ -238,10 +240,20 @@ def _announce(session: Session, taken: Plan, *, cores: int | None, nothing: bool
     goal += f", extract raw boxes of {session.config.extraction.box} px" if session.extracts else ""
     lines.append(f"to do: {goal}" if new else "to do: what the last run left, if anything")
     if cores and new and (new > _MANY_SHARDS * session.config.shards.size or not session.is_trained):
-        from .estimate import estimate  # needs torch, which takes seconds to load, and computes
-
-        lines.append(f"time:  {estimate(session, summary, new, cores=cores)}")
+        lines.append(f"time:  {_estimate(session, summary, new, cores=cores)}")
     return lines
+
+
+def _estimate(session: Session, summary: Summary, movies: int, *, cores: int) -> str:
+    """Let a process of its own estimate: it loads torch, whose memory this one would hold as long as the pass takes."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_estimate_here, session, summary, movies, cores=cores).result()
+
+
+def _estimate_here(session: Session, summary: Summary, movies: int, *, cores: int) -> str:
+    from .estimate import estimate
+
+    return estimate(session, summary, movies, cores=cores)
 
 
 def _conclude(session: Session) -> int:
