@@ -12,8 +12,8 @@ from cryopair.formats.star import Table, read_star, write_star
 from cryopair.motion import Motion, read_motion, write_motion
 
 RNG = np.random.default_rng(0)
-DATA = Path(__file__).parents[2] / "data" / "motion"
-SHARED = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data" / "motion"
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.fixture
