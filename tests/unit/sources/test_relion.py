@@ -6,7 +6,7 @@ import pytest
 
 from cryopair.errors import BadFileError, CryopairError
 from cryopair.formats.star import Table, read_star, write_star
-from cryopair.micrographs import mirrored
+from cryopair.micrographs import mirrored, place_below_job
 from cryopair.sources import read_source, summarise
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -72,7 +72,7 @@ def test_empty_and_doubled_lists(tmp_path: Path) -> None:
     ],
 )
 def test_paths_are_mirrored_below_the_job(name: str, below: str) -> None:
-    assert str(mirrored(name)) == below
+    assert str(mirrored(name)) == place_below_job(name) == below
 
 
 @pytest.mark.parametrize("name", ["/data/a.mrc", "MotionCorr/job002/../../../etc/a.mrc", "../a.mrc", "job002/"])
