@@ -6,6 +6,7 @@
     ├── UsageError       the user asked for something that cannot be done (option, config, wrong kind of file)
     ├── BadFileError     a file is missing, truncated, or is not what it should be
     ├── StorageError     a file cannot be written: the disk is full, or does not let us, or is gone
+    ├── DeviceError      a GPU, or this machine, has not enough memory free
     └── ProgramError     a program that cryopair called has failed
 
 The message of each says which file, what was found, what was expected and what to do; the command line
@@ -72,6 +73,10 @@ class StorageError(CryopairError):
         else:
             reason = f"the file system fails ({error.strerror or error}). See that it works again"
         super().__init__(f"{path}: {reason}, then repeat the command: it goes on where it was.")
+
+
+class DeviceError(CryopairError):
+    """A GPU or this machine has not enough memory free, and no other micrograph would fare better."""
 
 
 class ProgramError(CryopairError):

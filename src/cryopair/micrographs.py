@@ -19,7 +19,7 @@ from posixpath import normpath, splitext
 
 from tqdm import tqdm
 
-from .errors import BadFileError, CryopairError, StorageError, UsageError
+from .errors import BadFileError, CryopairError, DeviceError, StorageError, UsageError
 from .formats.star import Table, read_star, require, write_star
 
 FAILED_LABELS = ("rlnMicrographName", "cryopairStage", "cryopairReason")
@@ -154,7 +154,8 @@ def process(
         Name of the stage, for the progress bar and the list of failures.
     work : callable
         Takes a row, returns the new values of `columns`; raises `CryopairError` for a bad micrograph, or
-        `UsageError` for a wrong setting, which stops the stage, as the disk does by `StorageError`.
+        `UsageError` for a wrong setting, which stops the stage, as the disk does by `StorageError` and memory by
+        `DeviceError`.
     columns : tuple of str
         Labels that this stage sets.
     workers : int
@@ -179,7 +180,7 @@ def process(
         try:
             results.append(outcome())
             done.append(index)
-        except (UsageError, StorageError):
+        except (UsageError, StorageError, DeviceError):
             raise  # no other micrograph would fare better
         except CryopairError as error:
             name = row["rlnMicrographName"]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cryopair.errors import BadFileError, CryopairError, UsageError
+from cryopair.errors import BadFileError, CryopairError, DeviceError, UsageError
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, Row, process
 
@@ -34,7 +34,9 @@ def test_order_and_failures_do_not_depend_on_the_workers(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("error", [UsageError("a wrong setting"), CryopairError("one of many")])
+@pytest.mark.parametrize(
+    "error", [UsageError("a wrong setting"), CryopairError("one of many"), DeviceError("too little")]
+)
 def test_what_stops_a_stage_leaves_the_rest_undone(workers: int, error: CryopairError) -> None:
     begun = []
 
@@ -45,3 +47,11 @@ def test_what_stops_a_stage_leaves_the_rest_undone(workers: int, error: Cryopair
     with pytest.raises(CryopairError, match=str(error)):
         process(some_micrographs(50), "test", work, columns=(), workers=workers)
     assert len(begun) < 50
+
+
+def test_too_little_memory_is_no_fault_of_the_micrograph() -> None:
+    def work(row: Row) -> dict[str, object]:
+        raise DeviceError("too little")
+
+    with pytest.raises(DeviceError, match="too little"):
+        process(some_micrographs(1), "test", work, columns=())  # where one bad micrograph would be put aside

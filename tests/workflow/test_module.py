@@ -13,7 +13,7 @@ from cryopair.formats.star import read_star
 pytestmark = pytest.mark.slow
 
 SNAKEFILE = """
-from cryopair.session.passes import workflow_folder
+from cryopair.session.launch import workflow_folder
 
 configfile: "mine.yaml"
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from ..device import else_on_cpu
 from ..errors import UsageError
 from ..formats.fingerprint import fingerprint
 from ..formats.mrc import write_mrc
 from ..halves.checks import check_unchanged
-from ..halves.sums import sum_halves
+from ..halves.sums import HalfSums, sum_halves
 from ..micrographs import Micrographs, Row, mirrored, process
 from ..motion import Motion, write_motion
 from .acquisition import Acquisition
@@ -122,13 +124,16 @@ def align_micrographs(
             raise UsageError(f"acquisition.{name}: {path}: no such file.")
     recorded = acquisition.with_oriented_gain(out)
 
+    def aligned(still: Motion, place: torch.device) -> tuple[Motion, HalfSums]:
+        motion = align_movie(still, extent=extent, device=place)
+        return motion, sum_halves(motion, dose_weighting=dose_weighting, device=place)
+
     def align(row: Row) -> dict[str, object]:
         movie = row["rlnMicrographMovieName"]
         stem = out / mirrored(movie)
         check_unchanged(row, movie)
         still = recorded.still(row, movies.optics_row(row), root=Path())
-        motion = align_movie(still, extent=extent, device=device)
-        sums = sum_halves(motion, dose_weighting=dose_weighting, device=device)
+        motion, sums = else_on_cpu(partial(aligned, still), torch.device(device), name=f"align: {movie}")
         star, micrograph = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ("star", "mrc"))
         write_mrc(micrograph, sums.full, pixel_size=motion.micrograph_pixel_size)
         write_motion(star, motion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import add_device
+from .options import add_device, device_of
 
 
 def add_compare_options(sub: argparse.ArgumentParser) -> None:
@@ -29,7 +29,6 @@ def compare(options: argparse.Namespace) -> int:
     """Compare denoisers."""
     from ..comparison.methods import Folder, read_denoiser
     from ..comparison.page import compare, table_lines
-    from ..device import choose_device
     from ..errors import UsageError
     from ..micrographs import read_micrographs
 
@@ -43,7 +42,7 @@ def compare(options: argparse.Namespace) -> int:
         out=options.out,
         count=options.count,
         truth=options.truth,
-        device=choose_device(options.device),
+        device=device_of(options),
     )
     print("\n".join(table_lines(summaries, with_truth=options.truth is not None)))
     print(f"compare: {options.out / 'compare.html'}")

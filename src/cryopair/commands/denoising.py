@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .limits import add_limits, within_limits
-from .options import add_device, add_model
+from .options import add_device, add_model, device_of
 from .replaced import current
 from .stage import add_stage, finish, table_of
 
@@ -133,13 +133,12 @@ def denoise(options: argparse.Namespace) -> int:
     from ..denoiser.files import denoise_files
     from ..denoiser.model import load_models
     from ..denoiser.stage import denoise_micrographs
-    from ..device import choose_device
     from ..errors import UsageError
     from ..micrographs import read_micrographs, write_micrographs
 
     if bool(options.star) == bool(options.images):
         raise UsageError("give either --star or image files to denoise.")
-    model, device = load_models(options.model), choose_device(options.device)
+    model, device = load_models(options.model), device_of(options)
     if options.images:
         denoise_files(options.images, model, out=options.out, device=device)
         return 0

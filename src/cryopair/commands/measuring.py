@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .options import STAR_HELP, add_device, add_diameter, add_dose_weighting, add_model
+from .options import STAR_HELP, add_device, add_diameter, add_dose_weighting, add_model, device_of
 from .replaced import add_journal, current
 from .stage import finish
 
@@ -26,7 +26,6 @@ def measure(options: argparse.Namespace) -> int:
     """Measure what denoising did."""
     from ..denoiser.model import load_models
     from ..denoiser.training.training_set import read_manifest
-    from ..device import choose_device
     from ..micrographs import read_micrographs
     from ..quality.stage import measure_micrographs
 
@@ -36,7 +35,7 @@ def measure(options: argparse.Namespace) -> int:
         out_csv=options.out,
         training_set=read_manifest(options.manifest) if options.manifest else (),
         with_baselines=options.baselines,
-        device=choose_device(options.device),
+        device=device_of(options),
     )
     return finish(options, measured)
 
@@ -80,7 +79,6 @@ def add_dose_curve_options(sub: argparse.ArgumentParser) -> None:
 def dose_curve(options: argparse.Namespace) -> int:
     """Measure and pick a few movies at several doses."""
     from ..denoiser.model import load_models
-    from ..device import choose_device
     from ..formats.atomic import write_text
     from ..quality.dose_curve import dose_curve, format_dose_curve, medians
     from ..quality.dose_figure import draw_dose_curve
@@ -94,7 +92,7 @@ def dose_curve(options: argparse.Namespace) -> int:
             dose_weighting=options.dose_weighting,
             movies=options.movies,
             shares=[share / 100 for share in options.shares],
-            device=choose_device(options.device),
+            device=device_of(options),
         )
     )
     write_text(options.out / "dose_curve.csv", format_dose_curve(points))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .options import add_device, add_dose_weighting
+from .options import add_device, add_dose_weighting, device_of
 from .replaced import current
 from .stage import add_stage, finish, table_of
 
@@ -50,7 +50,6 @@ def align(options: argparse.Namespace) -> int:
     """Align raw movies."""
     from ..alignment.acquisition import Acquisition
     from ..alignment.stage import align_micrographs
-    from ..device import choose_device
     from ..errors import UsageError
     from ..formats.movies import EerRendering
     from ..micrographs import write_micrographs
@@ -83,7 +82,7 @@ def align(options: argparse.Namespace) -> int:
         out=options.out,
         extent=options.motion,
         dose_weighting=options.dose_weighting,
-        device=choose_device(options.device),
+        device=device_of(options),
     )
     write_micrographs(table_of(options), micrographs)
     return finish(options, micrographs)
@@ -98,7 +97,6 @@ def add_halves_options(sub: argparse.ArgumentParser) -> None:
 
 def halves(options: argparse.Namespace) -> int:
     """Make half-sums."""
-    from ..device import choose_device
     from ..halves.stage import halve_micrographs
     from ..micrographs import write_micrographs
     from ..sources import read_source
@@ -107,7 +105,7 @@ def halves(options: argparse.Namespace) -> int:
         current(options, read_source(options.star)),
         out=options.out,
         dose_weighting=options.dose_weighting,
-        device=choose_device(options.device),
+        device=device_of(options),
     )
     write_micrographs(table_of(options), micrographs)
     return finish(options, micrographs)

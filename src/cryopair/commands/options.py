@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 STAR_HELP = "micrographs STAR file, of RELION or of the stage before"
 
@@ -26,7 +30,14 @@ def add_model(sub: argparse.ArgumentParser) -> None:
 
 def add_device(sub: argparse.ArgumentParser) -> None:
     """Add the option of the commands that can use a GPU."""
-    sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: the GPU if there is one)")
+    sub.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 … (default: a GPU if there is one)")
+
+
+def device_of(options: argparse.Namespace) -> torch.device:
+    """Return the device that was chosen; of several GPUs the one that fewest of our processes have."""
+    from ..device import choose_device, least_taken
+
+    return least_taken(choose_device(options.device))
 
 
 def add_diameter(sub: argparse.ArgumentParser) -> None:

@@ -113,7 +113,7 @@ def status(options: argparse.Namespace) -> int:
 
 def workflow(options: argparse.Namespace) -> int:
     """Print where the workflow is."""
-    from ..session.passes import workflow_folder
+    from ..session.launch import workflow_folder
 
     print(workflow_folder())
     return 0

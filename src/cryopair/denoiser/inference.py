@@ -17,8 +17,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from ..device import fast_precision
-from ..errors import CryopairError
+from ..device import fast_precision, out_of_memory
+from ..errors import CryopairError, DeviceError
 from . import grey_levels
 from .model import Ensemble, Model
 from .networks.base import Network, Place, in_all
@@ -124,7 +124,9 @@ def denoise(
     BadFileError
         When the image is constant or has NaN pixels.
     CryopairError
-        When the network's output is constant or not finite, or memory runs out.
+        When the network's output is constant or not finite.
+    DeviceError
+        When memory does not suffice for the smallest tiles.
     """
     levels = grey_levels.measure(image, network, name=name)
     denoised = denoise_normalised(levels.apply(image), network, device=device, tile=tile, exact=exact)
@@ -159,12 +161,12 @@ def denoise_normalised(
             denoised = _in_tiles(whole, network, side=side, device=device, exact=exact)
             return denoised[0, 0][tuple(slice(size) for size in image.shape)].numpy()
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
         if device.type == "cuda":
             torch.cuda.empty_cache()
         if side // 2 < SMALLEST:
-            raise CryopairError(
+            raise DeviceError(
                 f"{device}: not enough memory to denoise even in tiles of {side} px; wait until other programs have "
                 "ended, or choose another device."
             )
@@ -234,16 +236,6 @@ def _tile_side(sizes: tuple[int, ...], network: Network, device: torch.device) -
         largest = int((MEMORY / network.bytes_per_pixel) ** (1 / len(sizes)))
     parts = -(-longest // largest)
     return _up_to_multiple(-(-longest // parts), network.grid)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Tell torch's and Python's failures to get memory from other errors."""
-    message = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "not enough memory" in message
-        or "can't allocate memory" in message
-    )
 
 
 def _pad_to_grid(image: torch.Tensor, grid: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from ..device import else_on_cpu
 from ..errors import BadFileError
 from ..formats.mrc import read_mrc, read_mrc_info, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
@@ -57,7 +58,11 @@ def halve_micrographs(
     def halve(row: Row) -> dict[str, object]:
         motion = read_motion(row["rlnMicrographMetadata"])
         check_unchanged(row, motion.movie, row["rlnMicrographMetadata"])
-        sums = sum_halves(motion, dose_weighting=dose_weighting, device=device)
+        sums = else_on_cpu(
+            lambda place: sum_halves(motion, dose_weighting=dose_weighting, device=place),
+            torch.device(device),
+            name=f"halves: {motion.movie}",
+        )
         if sums.bad_lines:
             tqdm.write(
                 f"halves: {motion.movie}: replaced {sums.bad_lines} (from 0), unlike their neighbours",

@@ -1,19 +1,27 @@
-"""How busy the GPUs of this machine are."""
+"""The GPUs of this machine: how many there are and how busy they are, without loading torch."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
 from functools import lru_cache
 
-_QUERY = "--query-gpu=utilization.gpu,memory.used,memory.total"
+_USE = ("--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits")
 _EVERY_SECONDS = 5.0
+
+
+def count_gpus() -> int:
+    """Return how many GPUs programs started here will see, by NVIDIA's driver and ``CUDA_VISIBLE_DEVICES``."""
+    there = sum(line.startswith("GPU ") for line in _ask("--list-gpus").splitlines())
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return there if visible is None else min(there, len(visible.replace(",", " ").split()))
 
 
 def gpu_use() -> str:
     """Return what NVIDIA's driver says, for instance ``87 %, 12.3 of 24.0 GB``; empty where there is no GPU."""
-    return _at(int(time.time() / _EVERY_SECONDS)) if shutil.which("nvidia-smi") else ""
+    return _at(int(time.time() / _EVERY_SECONDS))
 
 
 def describe_gpus(text: str) -> str:
@@ -28,13 +36,17 @@ def describe_gpus(text: str) -> str:
 @lru_cache(maxsize=1)
 def _at(moment: int) -> str:
     try:
-        result = subprocess.run(
-            ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-        return describe_gpus(result.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
+        return describe_gpus(_ask(*_USE))
+    except ValueError:  # "[N/A]", of what cannot be measured
+        return ""
+
+
+def _ask(*options: str) -> str:
+    """Return what the driver's program prints; nothing where it is missing or fails."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    try:
+        return subprocess.run([program, *options], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
         return ""

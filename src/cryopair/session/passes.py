@@ -17,21 +17,19 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
-import yaml
-
 from ..config import load_config
 from ..errors import StorageError, UsageError
 from ..formats.atomic import write_text
 from ..formats.star import read_star
 from ..formats.star_rows import count_rows
-from ..report.live import LIVE, end_live
+from ..report.live import end_live
 from ..sources import Kind, Summary, summarise
 from .finished import Finished
+from .launch import environment, profile_file, runs_here, snakemake_command, start, workflow_folder
 from .leftovers import stop_leftovers
 from .plan import Plan
 from .progress import follow
-from .running import Running
-from .workflow import PLANNED, Session
+from .workflow import Session
 
 _TRIES = 5
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,30 +44,6 @@ _MANY_SHARDS = 4
 """More new movies than fill so many take long enough to say how long."""
 _LITTLE = 1 << 20
 """Bytes: a disk with less room than this counts as full."""
-
-
-def workflow_folder() -> Path:
-    """Return the folder with the Snakefile: inside an installed package, or the root of a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "_workflow"
-    return installed if installed.is_dir() else package.parents[1]
-
-
-def profile_file(name: str) -> Path:
-    """Return the file of a profile: one of the workflow's own by its name, or in a folder of the user's.
-
-    Raises
-    ------
-    UsageError
-        When there is none of that name.
-    """
-    own = workflow_folder() / "workflow" / "profiles"
-    for folder in (own / name, Path(name)):
-        for file in (folder / "profile.yaml", folder / "config.yaml"):
-            if file.is_file():
-                return file
-    known = ", ".join(sorted(path.name for path in own.iterdir()))
-    raise UsageError(f"--profile: '{name}' is no folder with a config.yaml. There are also, by name: {known}.")
 
 
 def run_pass(
@@ -107,14 +81,14 @@ def run_pass(
     settings = profile_file(profile)
     command = snakemake_command(config_path, cores, arguments, profile=settings)
     if dry_run:
-        return subprocess.run([*command, "--dry-run"], env=_environment()).returncode
+        return subprocess.run([*command, "--dry-run"], env=environment()).returncode
     output = Path(session.output)
     with alone(output) as token:
         taken = session.plan()
         session.check_source()
         finished = Finished(session, workflow_folder())
         nothing = not arguments and finished.is_so()
-        cores_here = cores if _runs_here(settings) else None
+        cores_here = cores if runs_here(settings) else None
         print("\n".join(_announce(session, taken, cores=cores_here, nothing=nothing)), flush=True)
         if arguments:  # may ask for anything to be made again
             finished.forget()
@@ -136,56 +110,6 @@ def run_pass(
 def _full(output: Path) -> StorageError:
     """Return what a pass on a full disk failed of, since such a disk takes no logs."""
     return StorageError(output, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-
-def snakemake_command(config_path: Path, cores: int | None, arguments: Sequence[str], *, profile: Path) -> list[str]:
-    """Return the command that runs a pass; on all cores that this process may use if it is not said on how many."""
-    cores = cores or len(os.sched_getaffinity(0))
-    # --cores would also limit the cores of each job on a cluster
-    limit = "--cores" if _runs_here(profile) else "--local-cores"
-    return [
-        sys.executable,
-        "-m",
-        "snakemake",
-        f"--snakefile={workflow_folder() / 'Snakefile'}",
-        f"--workflow-profile={profile.parent}",
-        f"--configfile={config_path}",
-        f"{limit}={cores}",
-        "--nolock",  # this process holds a lock of its own, which dies with it
-        *arguments,
-    ]
-
-
-def _runs_here(profile: Path) -> bool:
-    """Tell whether jobs run on this machine, and not on a cluster."""
-    settings = yaml.safe_load(profile.read_text(encoding="utf-8")) or {}
-    return settings.get("executor", "local") == "local"
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment of the jobs: they find the `cryopair` command that belongs to this Python."""
-    here = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
-
-
-def start(command: Sequence[str], output: Path, *, token: str, log: str = "run", live: int | None = None) -> Running:
-    """Start Snakemake; its jobs find the `cryopair` command that belongs to this Python.
-
-    Parameters
-    ----------
-    command : sequence of str
-        Snakemake with its options.
-    output : Path
-        Output folder of the session.
-    token : str
-        Of `alone`.
-    log : str
-        Name of the log file.
-    live : int, optional
-        Seconds after which an open report reads itself again.
-    """
-    environment = _environment() | {PLANNED: "1"} | ({LIVE: str(live)} if live else {})
-    return Running(command, environment=environment, log=output / "logs" / f"{log}.log", token=token)
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from .display import Display
 from .finished import Finished
 from .gpus import gpu_use
 from .identities import WEIGHTS
+from .launch import profile_file, snakemake_command, start, workflow_folder
 from .models import journal_file
-from .passes import SOME_FAILED, alone, profile_file, snakemake_command, start, workflow_folder
+from .passes import SOME_FAILED, alone
 from .plan import Plan, shard_file
 from .running import Running
 from .status import Status

@@ -13,7 +13,6 @@ from cryopair.denoiser.model import Ensemble, Model, save_model
 from cryopair.denoiser.networks import TopazAffine, UNet
 from cryopair.denoiser.sampling import resample
 from cryopair.denoiser.stage import What, denoise_micrographs, warn_pixel_size
-from cryopair.device import choose_device
 from cryopair.errors import UsageError
 from cryopair.formats.mrc import DENOISED_LABEL, read_mrc, read_mrc_info, write_mrc
 from cryopair.micrographs import Micrographs
@@ -121,11 +120,3 @@ def test_inputs_are_never_overwritten(tmp_path: Path, model: Model, monkeypatch:
         denoise_files([tmp_path / "raw/a.mrc", tmp_path / "other/a.mrc"], model, out=tmp_path / "out")
     assert (tmp_path / "raw/a.mrc").read_bytes() == before
     assert not (tmp_path / "out").exists()
-
-
-def test_devices_that_are_not_there_are_refused() -> None:
-    assert choose_device("cpu").type == "cpu"
-    with pytest.raises(UsageError, match="device 'cuda:99' is not there"):
-        choose_device("cuda:99")
-    with pytest.raises(UsageError, match="device 'tpu0' is not known"):
-        choose_device("tpu0")

@@ -10,8 +10,8 @@ from cryopair.config import Config
 from cryopair.formats.star import Table
 from cryopair.micrographs import Micrographs, write_micrographs
 from cryopair.session.finished import Finished
+from cryopair.session.launch import workflow_folder
 from cryopair.session.models import Models
-from cryopair.session.passes import workflow_folder
 from cryopair.session.plan import shard_file
 from cryopair.session.versions import VERSIONS
 from cryopair.session.workflow import Session

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ...errors import UsageError
+from ...device import out_of_memory
+from ...errors import DeviceError, UsageError
 from ..card import CARD, Card, read_card
 from ..model import WEIGHTS, Model, load_model
 from ..networks.base import Network
@@ -115,6 +116,8 @@ def train(
         otherwise.
     BadFileError
         When a half is missing or has changed.
+    DeviceError
+        When memory runs out after all.
     CryopairError
         When loss or weights are not finite, again and again.
     """
@@ -194,8 +197,16 @@ def _optimise(
         disable=not processes.is_first(),
     ) as bar:
         records = Records(out, card, opened[len(training) :], bar)
-        for step in trainer.run(batches, report=records.report, keep=records.keep):
-            bar.update(step - bar.n)
+        try:
+            for step in trainer.run(batches, report=records.report, keep=records.keep):
+                bar.update(step - bar.n)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"{device}: not enough memory to train on after step {trainer.progress.step}. Wait until other "
+                "programs have ended, then repeat the command: it goes on from its last checkpoint."
+            ) from None
     records.finish(trainer)
     processes.wait()
 

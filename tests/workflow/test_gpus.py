@@ -1,0 +1,37 @@
+"""Several GPUs in one machine, as far as Snakemake sees them: a job for each, and cores left for the others."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from made_up import Project
+
+
+def test_as_many_jobs_as_gpus_and_cores_for_more(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nprintf 'GPU 0: one\\nGPU 1: another\\n'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    project.configure("what: sum", "what: halves")
+    project.run("--cores", "12")
+    assert project.jobs["denoise"] == 1
+    assert not {"halves", "train"} & project.jobs.keys()  # other threads than before are no reason to run again
+    assert _gpus(project) == "2"
+    assert "Execute 2 jobs..." in _log(project)  # the picking, beside the measuring that has all 12 cores without a GPU
+    project.configure("what: halves", "what: sum")
+    project.run("--cores", "12", "--resources", "gpu=1")
+    assert _gpus(project) == "1"
+
+
+def _log(project: Project) -> str:
+    return (project.output / "logs" / "run.log").read_text()
+
+
+def _gpus(project: Project) -> str:
+    """Return how many Snakemake gives out at a time."""
+    (line,) = re.findall(r"^Provided resources: gpu=.*$", _log(project), re.MULTILINE)
+    return re.findall(r"\d+", line)[-1]
