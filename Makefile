@@ -30,8 +30,7 @@ test: $(BIN)/cryopair
 	$(BIN)/pytest --numprocesses=auto -m "not slow"
 
 interop: $(BIN)/cryopair
-	$(BIN)/pytest -m slow
-	$(BIN)/pytest tests/interop
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m slow tests
 
 bench: $(BIN)/cryopair
 	$(BIN)/python benchmarks/denoising.py $(BENCH)

@@ -18,6 +18,13 @@ from cryopair.formats.mrc import write_mrc
 Relion = Callable[..., str]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count all that is here among the long tests."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def relion() -> Relion:
     """Run a RELION program in a project folder; return what it printed."""

@@ -25,7 +25,8 @@ class ForkServer:
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("forkserver.py"))]
-        environment = os.environ | {"OMP_NUM_THREADS": "2"}  # as jobs of a pass have with two cores
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2")
+        environment = os.environ | threads  # as jobs of a pass have with two cores
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )

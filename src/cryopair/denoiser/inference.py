@@ -7,6 +7,7 @@ at least the network's reach (and on the grid too), and the normalisation is tha
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ SIDES = (16384, 8192, 4096, 2048, 1024, 512, 256, 128, 64)
 """Sides of tiles on a GPU: few, so that what else is on it seldom changes them and so the rounding of results."""
 SMALLEST = 64
 """Side of the smallest tile that is tried when memory runs out."""
+AT_A_TIME = {"cpu": 2, "cuda": 6}
+"""Micrographs to have in work, by the type of device: while a network has one, others are read, resampled or written,
+which takes as long on a CPU as the network does, and many times as long as on a GPU."""
+
+_computing = threading.Lock()  # one micrograph has the device, and the memory for its tiles
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ def denoise_normalised(
     side = min(tile or _tile_side(tuple(whole.shape[2:]), network, device), max(whole.shape[2:]))
     while True:
         try:
-            denoised = _in_tiles(whole, network, side=side, device=device, exact=exact)
+            with _computing:
+                denoised = _in_tiles(whole, network, side=side, device=device, exact=exact)
             return denoised[0, 0][tuple(slice(size) for size in image.shape)].numpy()
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):

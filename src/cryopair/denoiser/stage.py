@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,12 +15,11 @@ import torch
 from ..errors import BadFileError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
-from .inference import denoise_micrograph
+from .inference import AT_A_TIME, denoise_micrograph
 from .model import Ensemble, Model
 
 COLUMNS = ("rlnMicrographNameDenoised", "cryopairModel")
 What = Literal["sum", "halves", "both"]
-_AT_A_TIME = 3  # micrographs: one read, one denoised, one written
 COARSER = 1.1
 """A model may be used on pixels larger than those it was trained at by this factor; finer ones are resampled."""
 
@@ -61,15 +59,13 @@ def denoise_micrographs(
     """
     out = Path(out)
     warn_pixel_size(micrographs, model)
-    computing = threading.Lock()  # one at a time: the others are being read or written meanwhile
 
     def work(row: Row) -> Mapping[str, object]:
         path = out / f"{mirrored(row['rlnMicrographName'])}.mrc"
         pixel_size = micrographs.pixel_size(row)
 
         def denoised(image: npt.NDArray, name: str) -> npt.NDArray[np.float32]:
-            with computing:
-                return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
+            return denoise_micrograph(image, model, pixel_size=pixel_size, device=device, name=name)
 
         if "rlnMicrographNameEven" in row:
             result = _of_halves(row, denoised, what=what)
@@ -83,7 +79,7 @@ def denoise_micrographs(
         )
         return dict(zip(COLUMNS, (path.as_posix(), model.hash), strict=True))
 
-    return process(micrographs, "denoise", work, columns=COLUMNS, workers=_AT_A_TIME)
+    return process(micrographs, "denoise", work, columns=COLUMNS, workers=AT_A_TIME[torch.device(device).type])
 
 
 def _of_halves(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ..denoiser.inference import AT_A_TIME
 from ..denoiser.model import Ensemble, Model
 from ..denoiser.sampling import resampled_shape
 from ..denoiser.training.training_set import TrainingPair
@@ -22,6 +23,16 @@ from .snr import Quality, summarise
 from .spectra import Spectra, measure_spectra
 from .tables import format_table
 from .windows import Halves, central, mean_halves, read_halves, windows_of
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What was measured of a micrograph: rows of the three tables."""
+
+    figures: dict[str, object]
+    rings: list[dict[str, object]]
+    filters: list[dict[str, object]]
+
 
 _POWERS = ("signal", "noise", "residual_noise", "bias", "lost", "invented", "excess_error")
 
@@ -64,9 +75,7 @@ def measure_micrographs(
         Those that could be measured, unchanged, and all failures so far.
     """
     out_csv = Path(out_csv)
-    summaries: list[dict[str, object]] = []
-    curves: list[dict[str, object]] = []
-    filters: list[dict[str, object]] = []
+    results: dict[str, _Result] = {}
     roles = {pair.micrograph: "validation" if pair.validate else "train" for pair in training_set}
 
     def work(row: Row) -> Mapping[str, object]:
@@ -78,19 +87,25 @@ def measure_micrographs(
         row_of_figures = {"micrograph": name, "used_for_training": roles.get(name, "none"), **_figures(quality)}
         if len(members) > 1:
             row_of_figures["disagreement_power_std2"] = disagreement_power(members)
-        summaries.append(row_of_figures | _patterns(row, model, pixel_size=pixel_size))
-        curves.extend({"micrograph": name, **ring} for ring in _rings(spectra))
-        if with_baselines:
-            filters.extend({"micrograph": name, **best} for best in _best_filters(raw, pixel_size=pixel_size))
+        row_of_figures |= _patterns(row, model, pixel_size=pixel_size)
+        filters = _best_filters(raw, pixel_size=pixel_size) if with_baselines else ()
+        results[name] = _Result(
+            row_of_figures,
+            rings=[{"micrograph": name, **ring} for ring in _rings(spectra)],
+            filters=[{"micrograph": name, **best} for best in filters],
+        )
         return {}
 
     measured = micrographs
     if "rlnMicrographNameEven" in micrographs.table:
-        measured = process(micrographs, "measure", work, columns=())
-    write_text(out_csv, format_table(summaries))
-    write_text(out_csv.with_name(f"{out_csv.stem}_rings.csv"), format_table(curves))
+        measured = process(micrographs, "measure", work, columns=(), workers=AT_A_TIME[torch.device(device).type])
+    ordered = [results[name] for name in measured.table["rlnMicrographName"] if name in results]
+    write_text(out_csv, format_table([result.figures for result in ordered]))
+    rings = out_csv.with_name(f"{out_csv.stem}_rings.csv")
+    write_text(rings, format_table([ring for result in ordered for ring in result.rings]))
     if with_baselines:
-        write_text(out_csv.with_name(f"{out_csv.stem}_baselines.csv"), format_table(filters))
+        filters = out_csv.with_name(f"{out_csv.stem}_baselines.csv")
+        write_text(filters, format_table([row for result in ordered for row in result.filters]))
     return measured
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -176,14 +177,16 @@ def _in_its_levels(
     whole = own.undo(np.zeros(shape, np.float32))  # the background: beyond the region nothing else is known
     whole[region] = own.undo(denoised, origin=_origin(region))
     rows, columns = (
-        _interpolation(old, new)[wanted] for old, new, wanted in zip(shape, image.shape, window, strict=True)
+        _interpolation(old, new, wanted.start, wanted.stop)
+        for old, new, wanted in zip(shape, image.shape, window, strict=True)
     )
     return np.asarray(rows @ whole @ columns.T, np.float32)
 
 
-def _interpolation(old: int, new: int) -> Image:
-    """Return the matrix by which `resample` brings an axis of `old` pixels to `new`, shape ``(new, old)``."""
-    return resample(np.eye(old, dtype=np.float32), (new, old))
+@lru_cache(maxsize=4)
+def _interpolation(old: int, new: int, start: int, stop: int) -> Image:
+    """Return the matrix by which `resample` brings `old` pixels to some of `new`, shape ``(stop - start, old)``."""
+    return resample(np.eye(old, dtype=np.float32), (new, old))[start:stop].copy()
 
 
 def _down_to_multiple(start: int, grid: int) -> int:

@@ -15,12 +15,13 @@ from PIL import Image
 from cryopair.denoiser.model import load_model
 from cryopair.denoiser.networks.base import Network
 from cryopair.denoiser.networks.unet import UNet
+from cryopair.denoiser.training import trainer
 from cryopair.denoiser.training.memory import kept_per_pixel
 from cryopair.denoiser.training.pairs import open_pairs
 from cryopair.denoiser.training.train import FINE_TUNING_RATE, TrainingSettings, train
 from cryopair.denoiser.training.training_set import freeze_training_set, read_manifest, write_manifest
 from cryopair.denoiser.training.validation import Validation, validate
-from cryopair.errors import BadFileError, UsageError
+from cryopair.errors import BadFileError, DeviceError, UsageError
 from cryopair.formats.mrc import write_mrc
 from cryopair.micrographs import Micrographs
 
@@ -191,6 +192,26 @@ def test_memory_is_counted_before_anything_is_read(own_manifest: Path, tmp_path:
     needed = r"needs about \d{4}\.\d GB of memory, and the machine \(or this job\) has \d+\.\d GB free\."
     with pytest.raises(UsageError, match=needed):
         train(tmp_path / "huge.star", BRIEF, out=tmp_path / "model")
+
+
+def test_memory_that_runs_out_stops_a_training_that_can_go_on(
+    own_manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, room = trainer.pair_loss, iter([True, True])
+
+    def full(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if next(room, False):
+            return good(predicted, target)
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as context:
+        context.setattr(trainer, "pair_loss", full)
+        with pytest.raises(DeviceError, match="cpu: not enough memory to train on after step 2"):
+            train(own_manifest, BRIEF, out=tmp_path / "stopped")
+    train(own_manifest, BRIEF, out=tmp_path / "stopped")
+    train(own_manifest, BRIEF, out=tmp_path / "whole")
+    stopped, whole = (tmp_path / name / "model.safetensors" for name in ("stopped", "whole"))
+    assert stopped.read_bytes() == whole.read_bytes()
 
 
 def test_what_a_network_keeps_for_the_way_back_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
