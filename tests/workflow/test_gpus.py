@@ -5,17 +5,21 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up import Project
+import torch
+from made_up import MOVIES, Project
 
 
-def test_as_many_jobs_as_gpus_and_cores_for_more(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver = tmp_path / "nvidia-smi"
-    driver.write_text("#!/bin/sh\nprintf 'GPU 0: one\\nGPU 1: another\\n'\n")
-    driver.chmod(0o755)
+@pytest.fixture(autouse=True)
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that answers as NVIDIA's does on a machine with two GPUs."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf 'GPU 0: one\\nGPU 1: another\\n'\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_as_many_jobs_as_gpus_and_cores_for_more(project: Project) -> None:
     project.configure("what: sum", "what: halves")
     project.run("--cores", "12")
     assert project.jobs["denoise"] == 1
@@ -25,6 +29,16 @@ def test_as_many_jobs_as_gpus_and_cores_for_more(
     project.configure("what: halves", "what: sum")
     project.run("--cores", "12", "--resources", "gpu=1")
     assert _gpus(project) == "1"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this PyTorch can use the GPU")
+def test_a_gpu_that_torch_cannot_use_is_named(project: Project) -> None:
+    project.configure("name: v1", "name: v2")
+    project.simulate(MOVIES + 1)
+    project.run()
+    after = project.stdout[project.stdout.index("time:  about ") :].splitlines()
+    assert re.fullmatch(r"time:  about .+ on 2 cores \(half-sums .+, training .+, denoising .+\)", after[0])
+    assert after[1].startswith("       without this machine's GPU, which PyTorch ")
 
 
 def _log(project: Project) -> str:

@@ -1,6 +1,7 @@
 """What a pass does: everything once, then only what is new or changed."""
 
 import os
+import re
 import time
 from collections import Counter
 
@@ -18,6 +19,9 @@ ONE_SHARD = Counter(dict.fromkeys(PER_SHARD, 1)) + AT_THE_END
 
 def test_first_run_does_everything_once(finished: Project) -> None:
     assert finished.jobs == ONE_SHARD + Counter({"freeze": 1, "train": 1})
+    assert re.search(
+        r"^time:  about .+ on 2 cores \(half-sums .+, training .+, denoising .+\)$", finished.stdout, re.MULTILINE
+    )
     assert f"{MOVIES} micrographs denoised" in finished.stdout
     assert "none failed" in finished.stdout
 

@@ -17,6 +17,7 @@ from ..fourier import inverse, shift, transform
 from ..halves.local_motion import add_interpolated
 from ..motion import Motion
 from ..sources import Kind, Summary
+from .gpus import count_gpus
 from .workflow import Session
 
 _TILE = 512
@@ -41,7 +42,8 @@ def estimate(session: Session, summary: Summary, movies: int, *, cores: int) -> 
     Returns
     -------
     str
-        For instance ``about 12 min (half-sums 4 min, training 6 min, denoising 2 min)``.
+        For instance ``about 12 min on 8 cores (half-sums 4 min, training 6 min, denoising 2 min)``, and a second line
+        if the machine has a GPU that torch cannot use.
     """
     if summary.kind is not Kind.MOTION:
         return "not known for data that do not come from a MotionCorr job"
@@ -61,7 +63,13 @@ def estimate(session: Session, summary: Summary, movies: int, *, cores: int) -> 
     jobs = 6 * (movies / session.config.shards.size + 1)
     total = sum(stages.values()) + jobs * _SECONDS_PER_JOB
     parts = ", ".join(f"{name} {_readable(seconds)}" for name, seconds in stages.items())
-    return f"about {_readable(total)} on this machine ({parts})"
+    where = f"{cores} cores" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    text = f"about {_readable(total)} on {where} ({parts})"
+    if device.type == "cpu" and count_gpus():
+        text += (
+            f"\n       without this machine's GPU, which PyTorch {torch.__version__} cannot use: install it for CUDA"
+        )
+    return text
 
 
 def _working_shape(session: Session, motion: Motion) -> tuple[int, int]:
