@@ -33,9 +33,6 @@ SIDES = (16384, 8192, 4096, 2048, 1024, 512, 256, 128, 64)
 """Sides of tiles on a GPU: few, so that what else is on it seldom changes them and so the rounding of results."""
 SMALLEST = 64
 """Side of the smallest tile that is tried when memory runs out."""
-AT_A_TIME = {"cpu": 2, "cuda": 6}
-"""Micrographs to have in work, by the type of device: while a network has one, others are read, resampled or written,
-which takes as long on a CPU as the network does, and many times as long as on a GPU."""
 
 _computing = threading.Lock()  # one micrograph has the device, and the memory for its tiles
 
@@ -47,6 +44,14 @@ class Tile:
     region: tuple[slice, ...]
     core: tuple[slice, ...]
     core_in_region: tuple[slice, ...]
+
+
+def micrographs_in_work(device: torch.device | str) -> int:
+    """Return how many micrographs to have in work: while one is in a network, others are read, resampled or written.
+
+    That takes about as long as the network does on a CPU, and many times as long as it does on a GPU.
+    """
+    return 2 if torch.device(device).type == "cpu" else 6
 
 
 def denoise_micrograph(

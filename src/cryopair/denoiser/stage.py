@@ -15,7 +15,7 @@ import torch
 from ..errors import BadFileError
 from ..formats.mrc import DENOISED_LABEL, read_mrc, write_mrc
 from ..micrographs import Micrographs, Row, mirrored, process
-from .inference import AT_A_TIME, denoise_micrograph
+from .inference import denoise_micrograph, micrographs_in_work
 from .model import Ensemble, Model
 
 COLUMNS = ("rlnMicrographNameDenoised", "cryopairModel")
@@ -79,7 +79,7 @@ def denoise_micrographs(
         )
         return dict(zip(COLUMNS, (path.as_posix(), model.hash), strict=True))
 
-    return process(micrographs, "denoise", work, columns=COLUMNS, workers=AT_A_TIME[torch.device(device).type])
+    return process(micrographs, "denoise", work, columns=COLUMNS, workers=micrographs_in_work(device))
 
 
 def _of_halves(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..denoiser.inference import AT_A_TIME
+from ..denoiser.inference import micrographs_in_work
 from ..denoiser.model import Ensemble, Model
 from ..denoiser.sampling import resampled_shape
 from ..denoiser.training.training_set import TrainingPair
@@ -98,7 +98,7 @@ def measure_micrographs(
 
     measured = micrographs
     if "rlnMicrographNameEven" in micrographs.table:
-        measured = process(micrographs, "measure", work, columns=(), workers=AT_A_TIME[torch.device(device).type])
+        measured = process(micrographs, "measure", work, columns=(), workers=micrographs_in_work(device))
     ordered = [results[name] for name in measured.table["rlnMicrographName"] if name in results]
     write_text(out_csv, format_table([result.figures for result in ordered]))
     rings = out_csv.with_name(f"{out_csv.stem}_rings.csv")
