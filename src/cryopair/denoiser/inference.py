@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,13 @@ def denoise_micrograph(
         As `denoise` does.
     """
     height, width = image.shape
-    total: npt.NDArray[np.float32] = np.zeros((height, width), np.float32)
-    for member in model.members:
+
+    def denoised(member: Model) -> npt.NDArray[np.float32]:
         target = member.pixel_size or pixel_size
         working = resample(image, resampled_shape((height, width), pixel_size=pixel_size, target=target))
-        total += resample(denoise(working, member.network, device=device, name=name), (height, width))
-    return total / np.float32(len(model.members))
+        return resample(denoise(working, member.network, device=device, name=name), (height, width))
+
+    return reduce(np.add, map(denoised, model.members)) / np.float32(len(model.members))
 
 
 def denoise(

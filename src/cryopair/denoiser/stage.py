@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
@@ -94,7 +95,7 @@ def _of_halves(
         results.append(denoised(even + odd, row["rlnMicrographName"]))
     if what in ("halves", "both"):
         results.append(denoised(even, names[0]) + denoised(odd, names[1]))
-    return np.mean(results, axis=0)
+    return reduce(np.add, results) / np.float32(len(results))
 
 
 def warn_pixel_size(micrographs: Micrographs, model: Model | Ensemble) -> None:
