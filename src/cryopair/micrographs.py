@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -175,18 +176,19 @@ def process(
     results: list[Mapping[str, object]] = []
     failed: list[Mapping[str, object]] = []
     rows = list(micrographs.table.rows())
-    outcomes = tqdm(_in_order(work, rows, workers), total=len(rows), desc=stage, unit="mic", file=sys.stderr)
-    for index, (row, outcome) in enumerate(zip(rows, outcomes, strict=True)):
-        try:
-            results.append(outcome())
-            done.append(index)
-        except (UsageError, StorageError, DeviceError):
-            raise  # no other micrograph would fare better
-        except CryopairError as error:
-            name = row["rlnMicrographName"]
-            failed.append(dict(zip(FAILED_LABELS, (name, stage, _plain(str(error))), strict=True)))
-            tqdm.write(f"{stage}: {name} failed: {error}", file=sys.stderr)
-            stop_if_most_fail(stage, failed=len(failed), total=len(micrographs.table), last=str(error))
+    with closing(_in_order(work, rows, workers)) as outcomes:  # when the stage stops, so does all work
+        bar = tqdm(outcomes, total=len(rows), desc=stage, unit="mic", file=sys.stderr)
+        for index, (row, outcome) in enumerate(zip(rows, bar, strict=True)):
+            try:
+                results.append(outcome())
+                done.append(index)
+            except (UsageError, StorageError, DeviceError):
+                raise  # no other micrograph would fare better
+            except CryopairError as error:
+                name = row["rlnMicrographName"]
+                failed.append(dict(zip(FAILED_LABELS, (name, stage, _plain(str(error))), strict=True)))
+                tqdm.write(f"{stage}: {name} failed: {error}", file=sys.stderr)
+                stop_if_most_fail(stage, failed=len(failed), total=len(micrographs.table), last=str(error))
     table = micrographs.table.select(done)
     for column in columns:
         table[column] = [result[column] for result in results]
@@ -196,7 +198,7 @@ def process(
 
 def _in_order(
     work: Callable[[Row], Mapping[str, object]], rows: Sequence[Row], workers: int
-) -> Iterator[Callable[[], Mapping[str, object]]]:
+) -> Generator[Callable[[], Mapping[str, object]]]:
     """Give for each row what returns its result or raises its error, working ahead in threads if there are several."""
     if workers == 1:
         yield from (partial(work, row) for row in rows)

@@ -1,6 +1,7 @@
 """Going through micrographs: results, failures and stops, one at a time or several."""
 
 import threading
+import time
 
 import pytest
 
@@ -47,6 +48,28 @@ def test_what_stops_a_stage_leaves_the_rest_undone(workers: int, error: Cryopair
     with pytest.raises(CryopairError, match=str(error)):
         process(some_micrographs(50), "test", work, columns=(), workers=workers)
     assert len(begun) < 50
+
+
+def test_a_stage_that_stops_waits_for_what_is_at_work() -> None:
+    begun, ended = [], []
+
+    def work(row: Row) -> dict[str, object]:
+        begun.append(row["rlnMicrographName"])
+        if row["rlnMicrographName"].endswith("00.mrc"):
+            while len(begun) < 3:
+                time.sleep(0.01)
+            raise UsageError("a wrong setting")
+        time.sleep(0.3)  # a file is being written
+        ended.append(row["rlnMicrographName"])
+        return {}
+
+    try:
+        process(some_micrographs(9), "test", work, columns=(), workers=3)
+    except UsageError:
+        assert len(begun) >= 3
+        assert sorted(ended) == sorted(begun)[1:]
+    else:
+        pytest.fail("it was not stopped")
 
 
 def test_too_little_memory_is_no_fault_of_the_micrograph() -> None:
