@@ -63,13 +63,10 @@ def test_a_stage_that_stops_waits_for_what_is_at_work() -> None:
         ended.append(row["rlnMicrographName"])
         return {}
 
-    try:
+    with pytest.raises(UsageError, match="a wrong setting"):
         process(some_micrographs(9), "test", work, columns=(), workers=3)
-    except UsageError:
-        assert len(begun) >= 3
-        assert sorted(ended) == sorted(begun)[1:]
-    else:
-        pytest.fail("it was not stopped")
+    assert len(begun) >= 3
+    assert sorted(ended) == sorted(begun)[1:]
 
 
 def test_too_little_memory_is_no_fault_of_the_micrograph() -> None:

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from made_up import MOVIES, Project
 
 
@@ -31,8 +30,8 @@ def test_as_many_jobs_as_gpus_and_cores_for_more(project: Project) -> None:
     assert _gpus(project) == "1"
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this PyTorch can use the GPU")
-def test_a_gpu_that_torch_cannot_use_is_named(project: Project) -> None:
+def test_a_gpu_that_torch_cannot_use_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-of-another-machine")  # hides from PyTorch what GPUs there are
     project.configure("name: v1", "name: v2")
     project.simulate(MOVIES + 1)
     project.run()

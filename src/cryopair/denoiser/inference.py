@@ -50,7 +50,8 @@ class Tile:
 def micrographs_in_work(device: torch.device | str) -> int:
     """Return how many micrographs to have in work: while one is in a network, others are read, resampled or written.
 
-    That takes about as long as the network does on a CPU, and many times as long as it does on a GPU.
+    On a CPU that takes about as long as the network does. A GPU should wait for it longer; how many it wants has not
+    been measured.
     """
     return 2 if torch.device(device).type == "cpu" else 6
 

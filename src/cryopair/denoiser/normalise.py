@@ -29,7 +29,7 @@ STANDS_OUT = 3.0
 """Block means this many robust standard deviations off the polynomial are cut down to that, as background."""
 
 _BLOCKS = 48  # block means along the shorter side, on which the background is fitted
-_SAMPLES = 1 << 18  # pixels from which the standard deviation is estimated, to a part in 700, at least
+_SAMPLES = 1 << 18  # pixels from which the standard deviation is estimated, at least: to a part in 500
 _ROUNDS = 20
 _TUKEY = 4.685  # tuning constant of the biweight: 95 % efficiency for Gaussian residuals
 _GAUSSIAN_MAD = 0.6745  # median absolute deviation of a Gaussian of unit standard deviation

@@ -24,6 +24,8 @@ from .spectra import Spectra, measure_spectra
 from .tables import format_table
 from .windows import Halves, central, mean_halves, read_halves, windows_of
 
+_POWERS = ("signal", "noise", "residual_noise", "bias", "lost", "invented", "excess_error")
+
 
 @dataclass(frozen=True)
 class _Result:
@@ -32,9 +34,6 @@ class _Result:
     figures: dict[str, object]
     rings: list[dict[str, object]]
     filters: list[dict[str, object]]
-
-
-_POWERS = ("signal", "noise", "residual_noise", "bias", "lost", "invented", "excess_error")
 
 
 def measure_micrographs(

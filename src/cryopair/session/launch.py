@@ -18,7 +18,7 @@ from .workflow import PLANNED
 _ON_GPU = ("train", "denoise", "measure")
 """Rules whose jobs compute on a GPU where there is one, and otherwise take all cores."""
 _CORES_BESIDE_GPU = 8
-"""More would wait for the GPU, and are better used by jobs that need none."""
+"""To read and write beside a GPU; more are left to jobs that need none. Not measured."""
 
 
 def workflow_folder() -> Path:

@@ -135,7 +135,7 @@ def _enlarged(x: Tensor) -> Tensor:
 class Doubling(torch.autograd.Function):
     """Linear enlargement by two for GPUs, with gradients that are the same bits each time.
 
-    torch's own gradient adds up in any order on a GPU, or, where it must not, takes many times as long.
+    torch's own gradient adds up in any order on a GPU, or, where it must not, goes a way that torch itself calls slow.
     """
 
     @staticmethod
